@@ -1,0 +1,1 @@
+"""gptimage_core: one privacy policy document decides every data access."""

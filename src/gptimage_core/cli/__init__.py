@@ -1,0 +1,5 @@
+"""The command line: `gptimage NOUN VERB`."""
+
+
+def main() -> int:
+    raise SystemExit("not built yet")
