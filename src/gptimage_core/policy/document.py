@@ -16,6 +16,7 @@ from gptimage_core.clock import Span
 from gptimage_core.policy.vocabulary import (
     Basis,
     CeilingStart,
+    DeniableCondition,
     FactLevel,
     FactType,
     FloorEvent,
@@ -51,8 +52,12 @@ __all__ = [
     "Transfer",
 ]
 
-Words = Annotated[str, Meta(min_length=1, description="words for people; they stand in the notice as written")]
-ClauseId = Annotated[str, Meta(pattern=r"^[A-Z][A-Za-z]*[0-9]+$", description="an obligation's id, e.g. `S17`")]
+Words = Annotated[
+    str, Meta(min_length=1, description="words for people; they stand in the notice as written")
+]
+ClauseId = Annotated[
+    str, Meta(pattern=r"^[A-Z][A-Za-z]*[0-9]+$", description="an obligation's id, e.g. `S17`")
+]
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", description="a stable id in snake_case")]
 
 
@@ -93,14 +98,17 @@ class Consent(_Part):
 
 
 class Ceiling(Span, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """When data must be gone (a `Span` with its start and its reach). Past it, reads are denied.
+    """When data must be gone (a `Span` with its start and its reach). Past it everything is denied but `delete`.
 
     `margin_days` lets the sweep aim before the limit; the limit that people read is the span itself.
+    `at_once` (with `from = "keep_ended"` only): the live stores lose it as soon as its keeping ends, and the
+    span bounds the other stores, backups above all (S32).
     """
 
     from_: CeilingStart = field(name="from")
     stores: Literal["all"] | list[Store] = "all"
     margin_days: Annotated[int, Meta(ge=0)] = 0
+    at_once: bool = False
 
 
 class Coarsening(Span, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -180,9 +188,13 @@ class Fact(_Part):
 
 
 class Condition(_Part):
-    """A condition with a parameter; exactly one of `fact`, `consent` or a `…_within`/`older_than` is set.
+    """A condition with a parameter; exactly one of `fact`, `consent`, `not` or a span is set.
 
-    With `fact`, exactly one of the tests is set. All conditions of a rule must hold; "or" is a second rule.
+    With `fact`, exactly one of the tests is set. `given = false` asks that the consent is not given. A
+    `forbid` with `not` or `given = false` fires unless the opposite is known: unknown is not enough.
+    The spans: `signed_in_within` and `recorded_within` since the sign-in and the record, `older_than` since
+    the record, `deleted_within` and `ended_for` since the row's keeping ended (the second: at least so long
+    ago; a row that is still kept satisfies neither). All conditions of a rule must hold; "or" is a second rule.
     """
 
     fact: Name | None = None
@@ -192,10 +204,13 @@ class Condition(_Part):
     at_most: int | None = None
     passed: bool | None = None
     consent: Name | None = None
+    given: bool | None = None
+    not_: DeniableCondition | None = field(default=None, name="not")
     signed_in_within: Span | None = None
     recorded_within: Span | None = None
     older_than: Span | None = None
     deleted_within: Span | None = None
+    ended_for: Span | None = None
 
 
 class Obligation(_Part):
@@ -237,7 +252,9 @@ class Statement(_Part):
     """A clause that is words only; `where` says which part of the notice it stands in."""
 
     says: Words
-    where: Literal["start", "collect", "use", "share", "keep", "rights", "children", "transfers", "changes", "contact"]
+    where: Literal[
+        "start", "collect", "use", "share", "keep", "rights", "children", "transfers", "changes", "contact"
+    ]
     clauses: Annotated[list[ClauseId], Meta(min_length=1)]
 
 

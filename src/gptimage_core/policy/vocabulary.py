@@ -9,13 +9,25 @@ from typing import Literal, TypeAlias, get_args
 
 Who: TypeAlias = Literal["subject", "guest", "staff", "service", "processor", "authority", "anyone"]
 Operation: TypeAlias = Literal[
-    "read", "create", "update", "correct", "delete", "export", "share", "disclose", "train", "aggregate", "sell"
+    "read",
+    "create",
+    "update",
+    "correct",
+    "delete",
+    "export",
+    "share",
+    "disclose",
+    "train",
+    "aggregate",
+    "sell",
 ]
 Basis: TypeAlias = Literal[
     "consent", "contract", "legal_obligation", "legitimate_interest", "vital_interest", "public_task"
 ]
 Protection: TypeAlias = Literal["plain", "sealed"]
-FloorEvent: TypeAlias = Literal["item_deleted", "account_deleted", "child_verified", "consent_withdrawn", "used"]
+FloorEvent: TypeAlias = Literal[
+    "item_deleted", "account_deleted", "child_verified", "consent_withdrawn", "used"
+]
 CeilingStart: TypeAlias = Literal["recorded", "keep_ended"]
 Store: TypeAlias = Literal["live", "backups", "logs", "exports", "recipients"]
 FactType: TypeAlias = Literal["text", "integer", "boolean", "instant"]
@@ -32,8 +44,20 @@ NamedCondition: TypeAlias = Literal[
     "notice_was_given",
     "age_floor_is_met",
     "account_is_active",
+    "account_is_deleted",
     "processing_is_restricted",
 ]
+DeniableCondition: TypeAlias = Literal[
+    "actor_is_signed_in",
+    "ticket_is_open",
+    "job_is_live",
+    "second_person_approved",
+    "instrument_covers_it",
+    "notice_was_given",
+    "age_floor_is_met",
+    "account_is_active",
+]
+"""What `{ not = "…" }` may deny: in a `forbid` it fires unless the condition is *known* to hold."""
 Mechanism: TypeAlias = Literal[
     "none_needed", "adequacy", "standard_contractual_clauses", "binding_corporate_rules", "derogation"
 ]
@@ -53,7 +77,12 @@ ANYONE, ANYTHING, ANY_PURPOSE = "anyone", "anything", "any_purpose"
 IDENTIFIER = "identifier"
 """Built-in category of keys and technical columns; visible with the row, never decided by itself."""
 
-SQL_OPERATIONS: dict[str, str] = {"SELECT": "read", "INSERT": "create", "UPDATE": "update", "DELETE": "delete"}
+SQL_OPERATIONS: dict[str, str] = {
+    "SELECT": "read",
+    "INSERT": "create",
+    "UPDATE": "update",
+    "DELETE": "delete",
+}
 
 OWN_RIGHTS: frozenset[str] = frozenset({"read", "correct", "export", "delete"})
 """What a person may always do with their own data, also under restriction (X10, GDPR 18(2))."""
