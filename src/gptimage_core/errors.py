@@ -6,15 +6,44 @@ what must not be ignored raises (fail closed).
 
 from __future__ import annotations
 
-__all__ = ["AccessDenied", "GptimageError", "GuardError", "PolicyError", "StoreError", "VaultError"]
+from collections.abc import Iterable
+from typing import Protocol
+
+__all__ = ["AccessDenied", "GptimageError", "GuardError", "PolicyError", "Reason", "StoreError", "VaultError"]
 
 
 class GptimageError(Exception):
     """Root of all errors of `gptimage_core`."""
 
 
+class Reason(Protocol):
+    """What a finding has: where it is (line and column from 1), what is wrong, and what to do."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def hint(self) -> str: ...
+
+
 class PolicyError(GptimageError):
-    """A policy document, timeline or binding was refused; `findings` holds every reason at once."""
+    """A policy document, timeline or binding was refused; `findings` holds every reason at once.
+
+    `findings` are sorted by file, line, column; `str(error)` shows all of them.
+    """
+
+    def __init__(self, message: str = "", *, findings: Iterable[Reason] = ()) -> None:
+        self.findings: tuple[Reason, ...] = tuple(
+            sorted(findings, key=lambda each: (each.file, each.line, each.column, each.code, each.message))
+        )
+        super().__init__("\n".join([*([message] if message else []), *map(str, self.findings)]))
 
 
 class AccessDenied(GptimageError):
@@ -35,6 +64,10 @@ class GuardError(GptimageError):
 
 class StoreError(GptimageError):
     """The core's own tables or ledger could not do what was asked; nothing was acknowledged."""
+
+
+class StorageFull(StoreError):
+    """No room is left (disk or quota full): nothing was acknowledged, nothing half-written stays."""
 
 
 class VaultError(GptimageError):
