@@ -12,12 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gptimage_core.errors import StorageFull, StoreError
 from gptimage_core.store._replies import Reply, raisable
 
-__all__ = ["Job", "Later", "Pool", "ReadJob", "WriteJob", "guarded"]
+__all__ = ["Answer", "Job", "Later", "Pool", "ReadJob", "WriteJob", "guarded", "refuse_cursor"]
 
 Connect = Callable[[], sqlite3.Connection]
 
@@ -67,13 +67,18 @@ class Later:
         self.start = start
 
 
-class Job(Protocol):
-    """One piece of work for one lane. `run` must answer for itself and never raise."""
+Answer: TypeAlias = tuple[Reply, bool, object]
 
-    def run(self, connection: sqlite3.Connection) -> None: ...
+
+class Job(Protocol):
+    """One piece of work for one lane."""
+
+    def run(self, connection: sqlite3.Connection) -> Answer | None:
+        """Do it and return the answer, which the lane sends once it is free again; must not raise."""
+        ...
 
     def fail(self, error: BaseException) -> None:
-        """Answer without having run (the lane could not open, or the database is closed)."""
+        """Answer without having run (the lane could not open)."""
         ...
 
 
@@ -85,15 +90,11 @@ def _rollback(connection: sqlite3.Connection) -> None:
             return
 
 
-def _answer(reply: Reply, result: object) -> None:
-    if isinstance(result, Later):
-        result.start(reply)
-    elif isinstance(result, sqlite3.Cursor):
-        # An open cursor would keep its snapshot (and the log behind it) alive on a connection that others use.
+def refuse_cursor(result: object) -> None:
+    """An open cursor keeps its snapshot, and the log behind it, alive on a connection that others use."""
+    if isinstance(result, sqlite3.Cursor):
         result.close()
-        reply.send(False, StoreError("work returned an open cursor; fetch the rows inside the work function"))
-    else:
-        reply.send(True, result)
+        raise StoreError("work returned an open cursor; fetch the rows inside the work function")
 
 
 class ReadJob:
@@ -104,23 +105,24 @@ class ReadJob:
     def __init__(self, work: Callable[[sqlite3.Connection], object], reply: Reply, snapshot: bool) -> None:
         self._work, self._reply, self._snapshot = work, reply, snapshot
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self, connection: sqlite3.Connection) -> Answer | None:
         if self._reply.gone():
-            return
+            return None
         try:
             if self._snapshot:
                 connection.execute("BEGIN")
                 result = self._work(connection)
+                refuse_cursor(result)
                 connection.execute("COMMIT")
             else:
                 result = self._work(connection)
+                refuse_cursor(result)
                 if connection.in_transaction:
                     raise StoreError("work left a transaction open; use a session for that")
         except BaseException as error:
             _rollback(connection)
-            self._reply.send(False, guarded(error))
-        else:
-            _answer(self._reply, result)
+            return self._reply, False, guarded(error)
+        return self._reply, True, result
 
     def fail(self, error: BaseException) -> None:
         self._reply.send(False, error)
@@ -134,23 +136,31 @@ class WriteJob:
     def __init__(self, work: Callable[[sqlite3.Connection], object], reply: Reply) -> None:
         self._work, self._reply = work, reply
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self, connection: sqlite3.Connection) -> Answer | None:
         if self._reply.gone():
-            return
+            return None
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = self._work(connection)
+            refuse_cursor(result)
             if not connection.in_transaction:
                 raise StoreError("work ended its transaction itself; use savepoints, or a session")
             connection.execute("COMMIT")
         except BaseException as error:
             _rollback(connection)
-            self._reply.send(False, guarded(error))
-        else:
-            _answer(self._reply, result)
+            return self._reply, False, guarded(error)
+        return self._reply, True, result
 
     def fail(self, error: BaseException) -> None:
         self._reply.send(False, error)
+
+
+def _send(answer: Answer) -> None:
+    reply, ok, value = answer
+    if isinstance(value, Later):
+        value.start(reply)
+    else:
+        reply.send(ok, value)
 
 
 class _Lane:
@@ -174,10 +184,14 @@ class _Lane:
                         connection = self._pool.connect()
                 except BaseException as error:
                     job.fail(guarded(error))
-                else:
-                    job.run(connection)
-                del job  # a finished job must not keep its result alive while the lane is idle
+                    self._pool.finished(self)
+                    continue
+                answer = job.run(connection)
+                # Free first, answer second: whoever wakes asks again at once and must find this lane idle.
                 self._pool.finished(self)
+                if answer is not None:
+                    _send(answer)
+                job = answer = None  # an idle lane keeps no result alive
         finally:
             if connection is not None:
                 connection.close()

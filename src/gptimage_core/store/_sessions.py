@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from gptimage_core.errors import StoreError
-from gptimage_core.store._lanes import guarded
+from gptimage_core.store._lanes import Answer, guarded, refuse_cursor
 from gptimage_core.store._replies import AsyncReply, Nobody, Reply, SyncReply
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Session", "SessionJob"]
 
 T = TypeVar("T")
-_Step = tuple[Callable[[sqlite3.Connection], object] | None, Reply, bool]
+Work: TypeAlias = Callable[[sqlite3.Connection], object]
+_Step: TypeAlias = tuple[Work | None, Reply]
 
 
 def _commit(connection: sqlite3.Connection) -> None:
@@ -30,64 +31,46 @@ def _commit(connection: sqlite3.Connection) -> None:
 
 
 class SessionJob:
-    """Keeps a lane until the session ends. A step `(None, reply, _)` ends it, rolling back what is open."""
+    """Keeps a lane until the session ends. A step `(None, reply)` ends it, rolling back what is open."""
 
     def __init__(self, write: bool, started: Reply) -> None:
         self.steps: SimpleQueue[_Step] = SimpleQueue()
         self.write = write
         self._started = started
 
-    def run(self, connection: sqlite3.Connection) -> None:
+    def run(self, connection: sqlite3.Connection) -> Answer | None:
         if self._started.gone():
-            return
+            return None
         try:
             connection.execute("BEGIN IMMEDIATE" if self.write else "BEGIN")
         except BaseException as error:
-            self._started.send(False, guarded(error))
-            return
+            return self._started, False, guarded(error)
         self._started.send(True, None)
-        self._serve(connection)
-
-    def _serve(self, connection: sqlite3.Connection) -> None:
         last: Reply = Nobody()
         while True:
-            work, reply, ends = self.steps.get()
+            work, last = self.steps.get()
             if work is None:
-                last = reply
                 break
-            self._step(connection, work, reply)
-            del work, reply
-            if ends and not connection.in_transaction:
-                break
+            self._step(connection, work, last)
+            del work
         if connection.in_transaction:
             try:
                 connection.execute("ROLLBACK")
             except sqlite3.Error as error:
-                last.send(False, guarded(error))
-                return
-        last.send(True, None)
+                return last, False, guarded(error)
+        return last, True, None
 
     @staticmethod
-    def _step(
-        connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], object], reply: Reply
-    ) -> None:
-        if not connection.in_transaction:
-            reply.send(
-                False, StoreError("the session's transaction was rolled back; release it and begin again")
-            )
-            return
+    def _step(connection: sqlite3.Connection, work: Work, reply: Reply) -> None:
         try:
+            if not connection.in_transaction:
+                raise StoreError("the session's transaction was rolled back; release it and begin again")
             result = work(connection)
+            refuse_cursor(result)
         except BaseException as error:
             reply.send(False, guarded(error))
         else:
-            if isinstance(result, sqlite3.Cursor):
-                result.close()
-                reply.send(
-                    False, StoreError("work returned an open cursor; fetch the rows inside the work function")
-                )
-            else:
-                reply.send(True, result)
+            reply.send(True, result)
 
     def fail(self, error: BaseException) -> None:
         self._started.send(False, error)
@@ -106,7 +89,7 @@ class Session:
         self.open = True
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` inside the transaction. An error undoes its statement and leaves the transaction open."""
+        """Run `work` inside the transaction. An error undoes its statement, not the transaction."""
         reply = self._mailboxes.here()
         self._put(work, reply)
         return cast(T, await reply.future)
@@ -147,13 +130,13 @@ class Session:
         """Release without waiting; also from a finaliser or another thread."""
         if self.open:
             self.open = False
-            self._job.steps.put((None, reply or Nobody(), True))
+            self._job.steps.put((None, reply or Nobody()))
             self._ended(self)
 
-    def _put(self, work: Callable[[sqlite3.Connection], object], reply: Reply) -> None:
+    def _put(self, work: Work, reply: Reply) -> None:
         if not self.open:
             raise StoreError("the session has ended; begin a new one")
-        self._job.steps.put((work, reply, False))
+        self._job.steps.put((work, reply))
 
     def _finish(self, reply: Reply) -> None:
         self._put(_commit, reply)
