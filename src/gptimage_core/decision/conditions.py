@@ -8,9 +8,9 @@ row. Two questions are asked of a condition, and they are not each other's negat
 (permits) and *is it known not to hold* (forbids; INVARIANT (unknown-denies): a missing fact makes both false).
 
 For a row with several people a subject-level condition is known to hold when it is for every one of them,
-and known not to hold when it is known not to for every one of them. A row whose table has no subject column
-satisfies no positive subject condition; a row all of whose subject columns are NULL belongs to nobody known
-and satisfies none either, in both directions.
+and known not to hold when it is known not to for every one of them; a NULL in one of several subject columns
+names nobody and is left out. INVARIANT (nobody-known): of a row with no known person (its table has no subject
+column, or all of them are NULL) nothing about a person is known, in both directions, `Own` included.
 
 Built-in facts. Access: `signed_in` (boolean), `signed_in_at` (instant), `ticket_until` (instant),
 `job_is_live`, `second_person_approved`, `instrument_covers_it` (booleans), `contract:<recipient>` and
@@ -59,7 +59,10 @@ class Between(Struct, frozen=True, tag=True):
 
 
 class Elapsed(Struct, frozen=True, tag=True):
-    """Time since the instant `fact`: with `over=False` the span is not over at `now`; with `over=True` it is."""
+    """Time since the instant `fact`: with `over=False` the span is not over at `now`; with `over=True` it is.
+
+    INVARIANT (future-is-unknown): an instant after `now` is a skewed clock's, so neither is known (X5).
+    """
 
     fact: str
     level: Level
@@ -95,11 +98,12 @@ class SameTenant(Struct, frozen=True, tag=True):
 
 
 class Until(Struct, frozen=True, tag=True):
-    """A date of the policy: `now < until` (a contract's or a transfer mechanism's end). Access level."""
+    """Dates of the policy: `since <= now < until` (of a contract or a transfer mechanism). Access level."""
 
     until: int
     what: str
     level: Level = "access"
+    since: int | None = None
 
 
 class Never(Struct, frozen=True, tag=True):
