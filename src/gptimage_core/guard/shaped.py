@@ -99,7 +99,8 @@ class Shaped(Struct, frozen=True):
 
     `tables`: the governed tables it names. `target`: the table that INSERT, UPDATE, DELETE write.
     `hidden`: so many columns at the end of each row are not the user's; `touches` says what they are.
-    `touch`: a second statement for the same transaction (for UPDATE and DELETE to run **before** it): rows of (table number in the catalog, key, subject, subject, …), NULL where a table has fewer subjects.
+    `touch`: a second statement for the same transaction (UPDATE and DELETE: run it **before** them): rows of
+    (table number in the catalog, key, subject, subject, …), NULL where a table has fewer subjects.
     `row`: for an UPDATE that sets a sealed column: the same statement for one row, whose key is one more
     argument at the end (a sealed value belongs to its row; run it per key that `touch` gave).
     `returning`: the answer has one column, the key.
