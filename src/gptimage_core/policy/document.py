@@ -42,12 +42,16 @@ __all__ = [
     "Document",
     "Fact",
     "FieldRule",
+    "Hastening",
+    "Narrowing",
     "Obligation",
+    "Overlay",
     "Purpose",
     "Recipient",
     "RightGrant",
     "Rule",
     "Setting",
+    "Shortening",
     "Statement",
     "Transfer",
 ]
@@ -65,7 +69,7 @@ class _Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     """Common configuration of every construct: frozen and closed."""
 
 
-class Controller(_Part):
+class Controller(_Part, frozen=True):
     """Who is responsible (GDPR 4(7)); the contact stands in every page's footer (S46)."""
 
     name: Words
@@ -74,7 +78,7 @@ class Controller(_Part):
     address: str = ""
 
 
-class Purpose(_Part):
+class Purpose(_Part, frozen=True):
     """What data is used for, and on which legal basis (GDPR 6(1)).
 
     `basis = "consent"` implies the check that the person whose data it is consents (a `consent` must name
@@ -88,7 +92,7 @@ class Purpose(_Part):
     added: str = ""
 
 
-class Consent(_Part):
+class Consent(_Part, frozen=True):
     """A switch a person may turn on; off until they do, and off again when it cannot be known."""
 
     says: Words
@@ -98,7 +102,7 @@ class Consent(_Part):
 
 
 class Ceiling(Span, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """When data must be gone (a `Span` with its start and its reach). Past it everything is denied but `delete`.
+    """When data must be gone (a `Span` with its start and its reach). Past it all but `delete` is denied.
 
     `margin_days` lets the sweep aim before the limit; the limit that people read is the span itself.
     `at_once` (with `from = "keep_ended"` only): the live stores lose it as soon as its keeping ends, and the
@@ -117,13 +121,13 @@ class Coarsening(Span, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     to: Literal["network", "day", "nothing"] = "network"
 
 
-class FieldRule(_Part):
+class FieldRule(_Part, frozen=True):
     """What holds for one field of a category."""
 
     coarsen_after: Coarsening
 
 
-class Category(_Part):
+class Category(_Part, frozen=True):
     """A kind of data: how it is protected, how long it is kept at least (floor) and at most (ceiling).
 
     `exactly` closes the set of fields: a table or log of this category has these and no other.
@@ -143,7 +147,7 @@ class Category(_Part):
     added: str = ""
 
 
-class Agreement(_Part):
+class Agreement(_Part, frozen=True):
     """The contract with a recipient. `uses = "own"` leaves it free use: sharing then compiles as `sell`."""
 
     signed: dt.date
@@ -151,14 +155,14 @@ class Agreement(_Part):
     uses: Literal["service_only", "own"] = "service_only"
 
 
-class Transfer(_Part):
+class Transfer(_Part, frozen=True):
     """What makes sending data to the recipient's country lawful, and until when (GDPR 44-49)."""
 
     mechanism: Mechanism
     until: dt.date | None = None
 
 
-class Recipient(_Part):
+class Recipient(_Part, frozen=True):
     """Somebody data may be sent to. Contract, purposes and transfer are implied conditions of sharing."""
 
     says: Words
@@ -172,7 +176,7 @@ class Recipient(_Part):
     added: str = ""
 
 
-class Fact(_Part):
+class Fact(_Part, frozen=True):
     """A product's own fact, declared so that it has words, SQL and formula like the built-in ones.
 
     `of` says what it is about: the access (supplied by the caller or the Facts port), the subject (kept
@@ -187,14 +191,15 @@ class Fact(_Part):
     clauses: list[ClauseId] = []
 
 
-class Condition(_Part):
+class Condition(_Part, frozen=True):
     """A condition with a parameter; exactly one of `fact`, `consent`, `not` or a span is set.
 
     With `fact`, exactly one of the tests is set. `given = false` asks that the consent is not given. A
     `forbid` with `not` or `given = false` fires unless the opposite is known: unknown is not enough.
     The spans: `signed_in_within` and `recorded_within` since the sign-in and the record, `older_than` since
     the record, `deleted_within` and `ended_for` since the row's keeping ended (the second: at least so long
-    ago; a row that is still kept satisfies neither). All conditions of a rule must hold; "or" is a second rule.
+    ago; a row that is still kept satisfies neither). All conditions of a rule must hold; "or" is a second
+    rule.
     """
 
     fact: Name | None = None
@@ -213,7 +218,7 @@ class Condition(_Part):
     ended_for: Span | None = None
 
 
-class Obligation(_Part):
+class Obligation(_Part, frozen=True):
     """What a permit demands of whoever uses it; exactly one key is set. The guard carries it out or refuses.
 
     `max_rows` caps a bulk read (X4); `min_persons` suppresses aggregate cells below k (S16);
@@ -226,7 +231,7 @@ class Obligation(_Part):
     only_fields: list[Name] | None = None
 
 
-class Rule(_Part):
+class Rule(_Part, frozen=True):
     """One sentence: *who* may (or must not) do *what* with which category *for* which purpose *when*.
 
     Implied in every permit, and named in every explanation: the same tenant; the row not deleted; its
@@ -248,7 +253,7 @@ class Rule(_Part):
     may_release_before_record: bool = False
 
 
-class Statement(_Part):
+class Statement(_Part, frozen=True):
     """A clause that is words only; `where` says which part of the notice it stands in."""
 
     says: Words
@@ -258,7 +263,7 @@ class Statement(_Part):
     clauses: Annotated[list[ClauseId], Meta(min_length=1)]
 
 
-class RightGrant(_Part):
+class RightGrant(_Part, frozen=True):
     """A right of people (GDPR 15-22) and the control that exercises it; without a control, the contact."""
 
     right: Right
@@ -268,7 +273,7 @@ class RightGrant(_Part):
     clauses: list[ClauseId] = []
 
 
-class Setting(_Part):
+class Setting(_Part, frozen=True):
     """A number the policy settles and software reads, e.g. how long a mailed link lives; with its ground.
 
     Exactly one of `span`, `count` is set.
@@ -281,7 +286,7 @@ class Setting(_Part):
     added: str = ""
 
 
-class Document(_Part):
+class Document(_Part, frozen=True):
     """One policy document. Versions and dates stand in `timeline.toml`, the sign-off in a detached file."""
 
     language: Literal[1]
@@ -297,4 +302,46 @@ class Document(_Part):
     forbid: dict[Name, Rule] = {}
     right: dict[Name, RightGrant] = {}
     setting: dict[Name, Setting] = {}
+    statement: dict[Name, Statement] = {}
+
+
+class Narrowing(_Part, frozen=True):
+    """What an overlay adds to a permit of the base: conditions and obligations, with their ground."""
+
+    when: list[NamedCondition | Condition] = []
+    then: list[Obligation] = []
+    clauses: list[ClauseId] = []
+
+
+class Shortening(_Part, frozen=True):
+    """A ceiling that an overlay shortens, or sets where the base has none; it never ends later."""
+
+    gone_after: Ceiling
+    clauses: list[ClauseId] = []
+
+
+class Hastening(_Part, frozen=True):
+    """A right of the base that an overlay has answered sooner."""
+
+    answer_within: Span
+    clauses: list[ClauseId] = []
+
+
+class Overlay(_Part, frozen=True):
+    """A law, a country or a product laid over a base document; it narrows and never widens.
+
+    It may add prohibitions, conditions and obligations (`narrow.<permit>`), shorten ceilings
+    (`shorten.<category>`), add rights or have them answered sooner (`hasten.<right>`), and declare the facts
+    and statements that these need. There is no construct that adds a permit.
+    """
+
+    language: Literal[1]
+    overlay: Name
+    says: Words
+    fact: dict[Name, Fact] = {}
+    forbid: dict[Name, Rule] = {}
+    narrow: dict[Name, Narrowing] = {}
+    shorten: dict[Name, Shortening] = {}
+    right: dict[Name, RightGrant] = {}
+    hasten: dict[Name, Hastening] = {}
     statement: dict[Name, Statement] = {}

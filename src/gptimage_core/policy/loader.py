@@ -1,0 +1,137 @@
+"""From a file to a checked document: parse, convert, lay overlays, lint. All findings of a stage at once.
+
+1. The text is parsed by `tomllib`. 2. It is converted into the structs; every error of form is collected.
+3. Overlays are laid over it; whatever widens is refused. 4. The resolved document is linted. 5. Its digest is
+taken. A document that any stage refuses does not exist for the rest of the program (fail closed).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from gptimage_core.errors import PolicyError
+from gptimage_core.policy import overlays as laying
+from gptimage_core.policy.canonical import digest
+from gptimage_core.policy.conversion import convert
+from gptimage_core.policy.document import Document, Overlay
+from gptimage_core.policy.findings import Finding, placed, refuse
+from gptimage_core.policy.lint import lint
+from gptimage_core.policy.source import Source
+
+__all__ = ["Loaded", "load_document", "parse_document", "parse_overlay"]
+
+T = TypeVar("T")
+
+_MOST_BYTES = 4_000_000
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+class Loaded(Struct, frozen=True):
+    """A checked document, resolved with its overlays, its text and its digest."""
+
+    document: Document
+    source: Source
+    digest: str
+
+
+class LoadedOverlay(Struct, frozen=True):
+    """An overlay whose form is checked; whether it fits a base is asked when it is laid over one."""
+
+    overlay: Overlay
+    source: Source
+
+
+def parse_document(text: str, file: str = "<policy>", overlays: Sequence[LoadedOverlay] = ()) -> Loaded:
+    """The document of a TOML text. Raises `PolicyError` with all findings, sorted by place."""
+    source = Source(file, text)
+    document = _converted(source, Document)
+    for each in overlays:
+        refuse(laying.problems(document, each.overlay), each.source)
+        document = laying.apply(document, each.overlay)
+    if overlays:
+        source = Source(file, text, [each.source for each in overlays])
+    refuse(lint(document), source)
+    return Loaded(document, source, digest(document, [each.overlay for each in overlays]))
+
+
+def parse_overlay(text: str, file: str = "<overlay>") -> LoadedOverlay:
+    """The overlay of a TOML text. Raises `PolicyError` with all findings about its form."""
+    source = Source(file, text)
+    return LoadedOverlay(_converted(source, Overlay), source)
+
+
+def load_document(path: str | Path, overlays: Sequence[str | Path] = ()) -> Loaded:
+    """`parse_document` of a file and the overlay files to be laid over it, in this order."""
+    layers = [parse_overlay(read_text(each), str(each)) for each in overlays]
+    return parse_document(read_text(path), str(path), layers)
+
+
+def read_text(path: str | Path) -> str:
+    """A file's text; what cannot be read, is no UTF-8 or is far too long is refused with a finding."""
+    file = str(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise PolicyError(
+            findings=[_at_start(file, "unreadable", f"`{file}` cannot be read: {error.strerror}")]
+        ) from error
+    if len(data) > _MOST_BYTES:
+        raise PolicyError(
+            findings=[_at_start(file, "too-long", f"`{file}` is longer than {_MOST_BYTES} bytes")]
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        found = Finding(
+            file, line, 1, "encoding", f"byte {error.start} is not UTF-8", "save the file as UTF-8"
+        )
+        raise PolicyError(findings=[found]) from error
+
+
+def parse_toml(source: Source) -> dict[str, Any]:
+    """The TOML value of a text; a syntax error becomes a finding at its place."""
+    try:
+        return tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(findings=[_syntax(source, str(error))]) from error
+    except RecursionError as error:
+        raise PolicyError(
+            findings=[_at_start(source.file, "syntax", "values are nested too deeply")]
+        ) from error
+
+
+def _converted(source: Source, into: type[T]) -> T:
+    raw = parse_toml(source)
+    if not raw:
+        raise PolicyError(
+            findings=[
+                _at_start(
+                    source.file, "empty-policy", "the document is empty", "an empty policy permits nothing"
+                )
+            ]
+        )
+    value, found = convert(raw, into)
+    if value is None:
+        raise PolicyError(findings=placed(found, source))
+    return value
+
+
+def _syntax(source: Source, text: str) -> Finding:
+    place = _PLACE.search(text)
+    message = _PLACE.sub("", text)
+    lines = source.text.split("\n")
+    line, column = (int(place[1]), int(place[2])) if place and place[1] else (len(lines), len(lines[-1]) + 1)
+    return Finding(
+        source.file, line, column, "syntax", message[:1].lower() + message[1:], "this is not valid TOML"
+    )
+
+
+def _at_start(file: str, code: str, message: str, hint: str = "") -> Finding:
+    return Finding(file, 1, 1, code, message, hint)
