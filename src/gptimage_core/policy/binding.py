@@ -36,7 +36,7 @@ class Via(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True):
-    """One governed table. `subjects` are the columns that name people; `via` where they are reached by a join."""
+    """One governed table. `subjects` are columns that name people; `via` where a join reaches them."""
 
     name: str
     columns: tuple[Column, ...]

@@ -14,7 +14,7 @@ import msgspec
 
 from gptimage_core.policy.document import Document, Overlay
 
-__all__ = ["canonical", "digest"]
+__all__ = ["canonical", "digest", "digest_of"]
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -28,4 +28,13 @@ def canonical(document: Document, overlays: Sequence[Overlay] = ()) -> bytes:
 
 def digest(document: Document, overlays: Sequence[Overlay] = ()) -> str:
     """`sha256:` and 64 hex digits."""
-    return "sha256:" + hashlib.sha256(canonical(document, overlays)).hexdigest()
+    return _hashed(canonical(document, overlays))
+
+
+def digest_of(value: object) -> str:
+    """The same for any other struct, e.g. a data map."""
+    return _hashed(_ENCODER.encode(value))
+
+
+def _hashed(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
