@@ -26,7 +26,7 @@ Basis: TypeAlias = Literal[
 ]
 Protection: TypeAlias = Literal["plain", "sealed"]
 FloorEvent: TypeAlias = Literal[
-    "item_deleted", "account_deleted", "child_verified", "consent_withdrawn", "used"
+    "item_deleted", "account_deleted", "child_verified", "consent_withdrawn", "hold_ended", "used"
 ]
 CeilingStart: TypeAlias = Literal["recorded", "keep_ended"]
 Store: TypeAlias = Literal["live", "backups", "logs", "exports", "recipients"]
