@@ -5,12 +5,12 @@ compiled, so a reading (decide, reference, SQL, prose, formula) handles seven sh
 
 Levels: `access` is known before a row is seen; `subject` is asked of each of the row's people; `row` of the
 row. Two questions are asked of a condition, and they are not each other's negation: *is it known to hold*
-(permits) and *is it known not to hold* (forbids; INVARIANT (unknown-denies): a missing fact makes both false).
+(permits) and *is it known not to hold* (forbids). INVARIANT (unknown-denies): with a missing fact both are no.
 
 For a row with several people a subject-level condition is known to hold when it is for every one of them,
 and known not to hold when it is known not to for every one of them; a NULL in one of several subject columns
-names nobody and is left out. INVARIANT (nobody-known): of a row with no known person (its table has no subject
-column, or all of them are NULL) nothing about a person is known, in both directions, `Own` included.
+names nobody and is left out. INVARIANT (nobody-known): of a row with no known person (its table has no
+subject column, or all of them are NULL) nothing about a person is known, in both directions, `Own` included.
 
 Built-in facts. Access: `signed_in` (boolean), `signed_in_at` (instant), `ticket_until` (instant),
 `job_is_live`, `second_person_approved`, `instrument_covers_it` (booleans), `contract:<recipient>` and
@@ -71,7 +71,7 @@ class Elapsed(Struct, frozen=True, tag=True):
 
 
 class Passed(Struct, frozen=True, tag=True):
-    """The instant `fact` has passed at `now` (`fact <= now`), or with `expected=False` has not (`now < fact`)."""
+    """The instant `fact` has passed at `now` (`fact <= now`); with `expected=False` it has not."""
 
     fact: str
     level: Level

@@ -1,0 +1,246 @@
+"""`decide`: the pure function from an access, facts and an instant to a decision.
+
+    1  the era: the version in force at `now` (S44); before the first version everything is denied
+    2  the plan of (who, operation, category, purpose, recipient); unknown words have no permits
+    3  without a row: what is left to ask of rows, per version, or a denial where nothing could be left
+    4  with a row: the version it was collected under; an unknown one denies (X11)
+    5  for that version's step and every later one, newest first: a forbid that is not known not to apply
+       denies; then some permit must be known to hold
+    6  all steps permit: allowed; obligations of every permit that holds add up
+
+INVARIANT (total): `decide` raises for no string, number or missing key; what is unknown denies (X6).
+INVARIANT (obligations-add-up): where several permits hold, all their obligations bind, and the release may
+precede its record only if every one of them says so.
+INVARIANT (newest-reason): a denial gives the reasons of the newest version that denies.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias, cast
+
+from gptimage_core.clock import Instant
+from gptimage_core.decision.answers import Known, People
+from gptimage_core.decision.compile import CompiledTimeline, Plan, Step, Term
+from gptimage_core.decision.conditions import Condition, Never, Own
+from gptimage_core.decision.model import (
+    Access,
+    Actor,
+    Conjunction,
+    Decision,
+    Effect,
+    Facts,
+    Residual,
+    ResidualStep,
+    RowFacts,
+)
+from gptimage_core.policy.document import Obligation
+
+__all__ = ["decide"]
+
+_ALLOW, _DENY, _CONDITIONAL = Effect.ALLOW, Effect.DENY, Effect.CONDITIONAL
+_NOTHING: Known = {}
+_NO_POLICY: tuple[tuple[str, Condition], ...] = (("", Never("no policy version is in force yet")),)
+_NO_VERSION: tuple[tuple[str, Condition], ...] = (
+    ("", Never("the policy version that the row was collected under is not known")),
+)
+_Missing: TypeAlias = tuple[tuple[str, Condition], ...]
+_Outcome: TypeAlias = tuple[Effect, tuple[str, ...], tuple[Obligation, ...], Residual | None, _Missing, bool]
+_MOST_RESIDUALS = 256
+
+
+def decide(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instant) -> Decision:
+    """Decide one access at `now` (UTC microseconds). Never raises; see the module for the steps."""
+    era = compiled.era(now)
+    if era is None:
+        return Decision(_DENY, (), (), None, "", 0, _NO_POLICY, False, now)
+    actor = access.actor
+    key = (actor.kind, access.operation, access.category, access.purpose, access.recipient)
+    plan = era.plans.get(key) or era.plan(key)
+    row = facts.row
+    if row is None:
+        effect, rules, duties, residual, missing, release = _without_row(plan, actor, facts.access, now)
+        return Decision(effect, rules, duties, residual, era.digest, era.version, missing, release, now)
+    version = row.values.get("collected_under")
+    steps = plan.tests.get(version) if type(version) is int else None
+    if steps is None:
+        return Decision(_DENY, (), (), None, era.digest, era.version, _NO_VERSION, False, now)
+    subjects = row.subjects
+    if len(subjects) == 1 and subjects[0] is not None:
+        person = row.people.get(subjects[0], _NOTHING)
+        people: People = (person,)
+    else:
+        people = tuple(row.people.get(each, _NOTHING) for each in subjects if each is not None)
+        person = _agreed(people)
+    own = people and actor.id is not None and actor.id in subjects
+    same_tenant = row.tenant == actor.tenant
+    held: list[Term] = []
+    in_force = 0
+    known = facts.access
+    for step in steps:
+        fired = [t.rule for t in step.forbids if not _excluded(t, person, known, row, people, actor, now)]
+        if fired:
+            rules = tuple(dict.fromkeys(fired))
+            return Decision(_DENY, rules, (), None, era.digest, era.version, (), False, now)
+        before = len(held)
+        if same_tenant and _holds(step.common, own, person, known, row, people, actor, now):
+            for term in step.permits:
+                if _holds(term, own, person, known, row, people, actor, now):
+                    held.append(term)
+        if len(held) == before:
+            missing = _missing(step, known, row, people, actor, now)
+            return Decision(_DENY, (), (), None, era.digest, era.version, missing, False, now)
+        if step.version == era.version:
+            in_force = len(held)
+    rules, duties, release = _sum(held, in_force)
+    return Decision(_ALLOW, rules, duties, None, era.digest, era.version, (), release, now)
+
+
+def _holds(
+    term: Term,
+    own: object,
+    person: Known,
+    known: Known,
+    row: RowFacts,
+    people: People,
+    actor: Actor,
+    now: Instant,
+) -> bool:
+    """Every condition of the term is known to hold."""
+    if term.own and not own:
+        return False
+    for fact, expected in term.flags:
+        if person.get(fact) is not expected:
+            return False
+    for asked in term.rest:  # noqa: SIM110 - a generator costs more than the question
+        if asked(known, row, people, actor, now) is not True:
+            return False
+    return True
+
+
+def _excluded(
+    forbid: Term, person: Known, known: Known, row: RowFacts, people: People, actor: Actor, now: Instant
+) -> bool:
+    """Some condition of the forbid is known not to hold; otherwise it fires (unknown-denies)."""
+    for fact, expected in forbid.flags:
+        if person.get(fact) is (not expected):
+            return True
+    if forbid.own and people and actor.id is not None and actor.id not in row.subjects:
+        return True
+    return any(asked(known, row, people, actor, now) is False for asked in forbid.rest)
+
+
+def _agreed(people: People) -> Known:
+    """What is known, with the same value, of every one of several people; nothing where there is nobody."""
+    if not people:
+        return _NOTHING
+    first, *others = people
+    return {fact: value for fact, value in first.items() if all(o.get(fact) is value for o in others)}
+
+
+def _sum(held: list[Term], in_force: int) -> tuple[tuple[str, ...], tuple[Obligation, ...], bool]:
+    """The permits in force that hold, and what all that hold demand (obligations-add-up)."""
+    if len(held) == 1:
+        return (held[0].rule,), held[0].obligations, held[0].release
+    rules = tuple(dict.fromkeys(term.rule for term in held[:in_force]))
+    duties: list[Obligation] = []
+    for term in held:
+        duties += [duty for duty in term.obligations if duty not in duties]
+    return rules, tuple(duties), all(term.release for term in held)
+
+
+def _missing(step: Step, known: Known, row: RowFacts, people: People, actor: Actor, now: Instant) -> _Missing:
+    """Of the permits that came nearest, the conditions that are not known to hold."""
+    shared = [c for c, asked in step.common.pairs if asked(known, row, people, actor, now) is not True]
+    failing = [
+        (t.rule, [c for c, asked in t.pairs if asked(known, row, people, actor, now) is not True])
+        for t in step.permits
+    ]
+    return _nearest(failing, shared)
+
+
+def _nearest(failing: list[tuple[str, list[Condition]]], shared: list[Condition]) -> _Missing:
+    if not failing:
+        return ()
+    fewest = min(len(conditions) for _, conditions in failing)
+    return tuple(
+        (rule, condition)
+        for rule, conditions in failing
+        if len(conditions) == fewest
+        for condition in (*shared, *conditions)
+    )
+
+
+_NO_ROW = RowFacts()
+
+
+def _without_row(plan: Plan, actor: Actor, known: Known, now: Instant) -> _Outcome:
+    """The outcome before a row is seen. Equal answers give the same residual object."""
+    answers = [asked(known, _NO_ROW, (), actor, now) for _, asked in plan.questions]
+    key = (actor.id is not None, *answers)
+    found = plan.residuals.get(key)
+    if found is None:
+        found = _outcome(
+            plan, dict(zip((c for c, _ in plan.questions), answers, strict=True)), key[0] is True
+        )
+        if len(plan.residuals) < _MOST_RESIDUALS:
+            plan.residuals[key] = found
+    return cast(_Outcome, found)
+
+
+def _outcome(plan: Plan, answers: dict[Condition, bool | None], has_id: bool) -> _Outcome:
+    steps: list[ResidualStep] = []
+    possible: list[Term] = []
+    for step in plan.steps:
+        terms = [(t, left) for t in step.whole if (left := _left(t, answers, has_id)) is not None]
+        forbids = [
+            (t, left) for t in step.forbids if (left := _left_to_exclude(t, answers, has_id)) is not None
+        ]
+        if step.version == plan.newest:
+            fired = tuple(dict.fromkeys(t.rule for t, left in forbids if not left))
+            if fired:
+                return _DENY, fired, (), None, (), False
+            if not terms:
+                return _DENY, (), (), None, _missing_before_rows(step, answers, has_id), False
+        possible += [t for t, _ in terms]
+        permits = () if any(not left for _, left in forbids) else tuple(dict.fromkeys(c for _, c in terms))
+        steps.append(ResidualStep(step.version, permits, tuple(dict.fromkeys(c for _, c in forbids))))
+    rules = tuple(
+        dict.fromkeys(
+            t.rule
+            for s in plan.steps
+            if s.version == plan.newest
+            for t in s.whole
+            if _left(t, answers, has_id) is not None
+        )
+    )
+    _, duties, release = _sum(possible, 0)
+    return _CONDITIONAL, rules, duties, Residual(tuple(steps)), (), release
+
+
+def _is_settled(condition: Condition, answers: dict[Condition, bool | None], has_id: bool) -> bool | None:
+    """Whether a condition is settled with yes or with no before a row is seen; `None`: ask the row."""
+    if condition.level == "access":
+        return answers[condition] is True
+    return False if isinstance(condition, Own) and not has_id else None
+
+
+def _left(term: Term, answers: dict[Condition, bool | None], has_id: bool) -> Conjunction | None:
+    """What a permit still asks of a row; `None` when it cannot hold."""
+    settled = [(c, _is_settled(c, answers, has_id)) for c in term.conditions]
+    if any(each is False for _, each in settled):
+        return None
+    return tuple(c for c, each in settled if each is None)
+
+
+def _left_to_exclude(forbid: Term, answers: dict[Condition, bool | None], has_id: bool) -> Conjunction | None:
+    """What of a row could still keep a forbid from firing; `None` when it does not fire at all."""
+    if any(c.level == "access" and answers[c] is False for c in forbid.conditions):
+        return None
+    return tuple(c for c in forbid.conditions if _is_settled(c, answers, has_id) is None)
+
+
+def _missing_before_rows(step: Step, answers: dict[Condition, bool | None], has_id: bool) -> _Missing:
+    failing = [
+        (t.rule, [c for c in t.conditions if _is_settled(c, answers, has_id) is False]) for t in step.whole
+    ]
+    return _nearest(failing, [])
