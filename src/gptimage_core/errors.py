@@ -72,3 +72,7 @@ class StorageFull(StoreError):
 
 class VaultError(GptimageError):
     """A sealed value could not be opened, or a key is erased; never returns partial plaintext."""
+
+
+class KeyErased(VaultError):
+    """The key is erased, for ever: what it sealed is gone, and nothing new is sealed under it."""
