@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-__all__ = ["AccessDenied", "GptimageError", "GuardError", "PolicyError", "Reason", "StoreError", "VaultError"]
+__all__ = [
+    "AccessDenied",
+    "GptimageError",
+    "GuardError",
+    "KeyErased",
+    "PolicyError",
+    "Reason",
+    "StorageFull",
+    "StoreError",
+    "VaultError",
+]
 
 
 class GptimageError(Exception):
