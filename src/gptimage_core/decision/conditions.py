@@ -5,7 +5,7 @@ compiled, so a reading (decide, reference, SQL, prose, formula) handles seven sh
 
 Levels: `access` is known before a row is seen; `subject` is asked of each of the row's people; `row` of the
 row. Two questions are asked of a condition, and they are not each other's negation: *is it known to hold*
-(permits) and *is it known not to hold* (forbids). INVARIANT (unknown-denies): with a missing fact both are no.
+(permits) and *is it known not to hold* (forbids). INVARIANT (unknown-denies): a missing fact: both no.
 
 For a row with several people a subject-level condition is known to hold when it is for every one of them,
 and known not to hold when it is known not to for every one of them; a NULL in one of several subject columns
