@@ -185,7 +185,13 @@ def _roles(table: Table) -> Iterator[Finding]:
                 table, columns[1].name, "two-columns", f"`{table.name}` has two columns for `{role}`"
             )
         if not columns and role in needed:
-            yield _found(table, "", f"no-{role}", f"`{table.name}` has no column for `{role}`", reasons[role])
+            yield _found(
+                table,
+                "",
+                "no-" + role.replace("_", "-"),
+                f"`{table.name}` has no column for `{role}`",
+                reasons[role],
+            )
     for column in table.columns:
         fits = _ROLE_TYPES.get(column.role or "")
         if fits is not None and column.type not in fits:
@@ -273,7 +279,7 @@ def _ceiling(table: Table, name: str, category: Category) -> Iterator[Finding]:
         yield _found(
             table,
             "",
-            f"no-{start}",
+            "no-start",
             f"`{name}` is gone after a span from `{start}`, which no column of `{table.name}` holds",
             f"tag the column that holds the instant with `{start}`",
         )

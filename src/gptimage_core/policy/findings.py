@@ -21,7 +21,10 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Finding(Struct, frozen=True, order=True):
-    """One reason why a policy is refused. `line` and `column` count from 1; `hint` says what to do."""
+    """One reason why a policy is refused. `hint` says what to do.
+
+    `line` and `column` count from 1; a column of 0 means that `file` is not a text, e.g. a table.
+    """
 
     file: str
     line: int
@@ -31,7 +34,8 @@ class Finding(Struct, frozen=True, order=True):
     hint: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}:{self.column}: {self.message} [{self.code}]"
+        place = f"{self.file}:{self.line}:{self.column}" if self.column else self.file
+        text = f"{place}: {self.message} [{self.code}]"
         return f"{text}\n    {self.hint}" if self.hint else text
 
 

@@ -86,3 +86,27 @@ SQL_OPERATIONS: dict[str, str] = {
 
 OWN_RIGHTS: frozenset[str] = frozenset({"read", "correct", "export", "delete"})
 """What a person may always do with their own data, also under restriction (X10, GDPR 18(2))."""
+
+BUILT_IN_FACTS: frozenset[str] = frozenset(
+    {
+        "account_is_active",
+        "age_floor_is_met",
+        "collected_under",
+        "consent",
+        "deleted",
+        "instrument_covers_it",
+        "job_is_live",
+        "keep_ended",
+        "notice_was_given",
+        "objection",
+        "recorded",
+        "restricted",
+        "second_person_approved",
+        "signed_in",
+        "signed_in_at",
+        "subject",
+        "tenant",
+        "ticket_until",
+    }
+)
+"""Facts that the language has of its own; a policy may not declare one of its own by such a name."""

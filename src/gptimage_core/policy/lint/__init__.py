@@ -1,6 +1,12 @@
 """What the language refuses although it parses: a document that could not mean what it says.
 
-`lint` yields every problem at once, with its path; it takes time linear in the document.
+`lint` yields every problem at once, with its path. It takes time linear in the document.
+
+- `names`: a name that is declared nowhere, twice, or nowhere used; a word listed twice.
+- `spans`: mixed or empty spans, a floor that can outlast its ceiling.
+- `rules`: a slot or an option where it has no meaning.
+- `conditions`: not exactly one test, or one that does not fit the fact.
+- `reach`: a rule that can never apply.
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ from collections.abc import Iterator
 
 from gptimage_core.policy.document import Document
 from gptimage_core.policy.findings import Problem
+from gptimage_core.policy.lint import conditions, names, reach, rules, spans
 
 __all__ = ["lint"]
 
@@ -22,3 +29,5 @@ def lint(document: Document) -> Iterator[Problem]:
             "the policy permits nothing",
             "an empty policy is an error; write a `[permit.…]`",
         )
+    for check in (names.check, spans.check, rules.check, conditions.check, reach.check):
+        yield from check(document)
