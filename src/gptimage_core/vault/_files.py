@@ -1,4 +1,4 @@
-# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH104, PTH108, PTH116, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH102, PTH108
 # System calls go by name: each is a step whose crash is thought through and tested.
 """Durable file operations, each with its place in a crash. Everything the vault does to a disk is here.
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH104, PTH108, PTH116, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH103, PTH116, PTH120, PTH123, PTH208
 # System calls go by name: each is a step whose crash is thought through and tested.
 """Blobs: pictures and archives as files. What is written is sealed while it is written.
 
