@@ -1,0 +1,1 @@
+"""The privacy notice and the terms, rendered for reading."""

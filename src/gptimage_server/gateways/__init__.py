@@ -1,0 +1,1 @@
+"""Gateways to the world outside: mail now; model providers, payments and identity beside it."""
