@@ -1,0 +1,19 @@
+"""The English reading: the notice, the sentence of a rule, the words of a condition, a denial explained."""
+
+from __future__ import annotations
+
+from gptimage_core.readings.prose.html import notice_html
+from gptimage_core.readings.prose.markdown import notice_markdown
+from gptimage_core.readings.prose.notice import Notice, build_notice
+from gptimage_core.readings.prose.sentences import rule_sentence
+from gptimage_core.readings.prose.words import condition_words, span_words
+
+__all__ = [
+    "Notice",
+    "build_notice",
+    "condition_words",
+    "notice_html",
+    "notice_markdown",
+    "rule_sentence",
+    "span_words",
+]
