@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gptimage_core.clock import FixedClock, Span, from_iso
-from gptimage_core.policy.timeline import Timeline, load_timeline
+from gptimage_core.policy.loader import parse_document
+from gptimage_core.policy.timeline import Timeline, load_timeline, single
 from gptimage_core.readings.prose import build_notice, notice_html, notice_markdown, rule_sentence, span_words
 from gptimage_core.readings.prose.words import join, ordinal
 
@@ -71,7 +72,7 @@ def test_the_html_carries_every_source_and_is_well_formed(timeline: Timeline) ->
 
 
 def test_the_notice_shows_its_date_draft_and_contact(timeline: Timeline) -> None:
-    """The date is the version's effect (S45), a version without sign-off is a draft (S2), the contact is the policy's (S46)."""
+    """The date is the version's effect (S45), unsigned is a draft (S2), the contact the policy's (S46)."""
     version = timeline.at(NOW)
     notice = build_notice(timeline, NOW)
     text = notice_markdown(timeline, NOW)
@@ -82,7 +83,7 @@ def test_the_notice_shows_its_date_draft_and_contact(timeline: Timeline) -> None
 
 
 def test_sentences_are_whole(timeline: Timeline) -> None:
-    """A sentence starts with a capital, ends with a full stop, and leaves no word of the language unexplained."""
+    """A sentence starts with a capital, ends with a full stop, and shows no word of the language raw."""
     document = timeline.at(NOW).document
     for kind, rules in (("permit", document.permit), ("forbid", document.forbid)):
         for rule in rules.values():
@@ -96,9 +97,6 @@ def test_sentences_are_whole(timeline: Timeline) -> None:
 def test_markup_in_words_stays_text() -> None:
     """Words of a policy are text: neither Markdown nor HTML is made of them."""
     loaded = (POLICIES / "samples" / "notes.toml").read_text(encoding="utf-8")
-    from gptimage_core.policy.loader import parse_document
-    from gptimage_core.policy.timeline import single
-
     timeline = single(parse_document(loaded.replace("the notes you write", "<b>the</b> *notes* [x](y)")))
     assert "<b>" not in notice_html(timeline, NOW)
     assert r"\*notes\*" in notice_markdown(timeline, NOW)

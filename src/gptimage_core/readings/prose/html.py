@@ -1,7 +1,7 @@
 """The notice as an HTML fragment: headings, lists and folds, no script, no style, nothing from elsewhere.
 
-Every item carries `data-source` (construct ids) and `data-clauses`, so that a page, a test or an auditor can go
-from a sentence to the rule that makes it true.
+Every item carries `data-source` (construct ids) and `data-clauses`, so that a page, a test or an auditor can
+go from a sentence to the rule that makes it true.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def _section(section: Section) -> str:
 def _group(group: Group) -> str:
     if group.exact:
         rows = "\n".join(f"<li{_marks(item)}>{escape(item.text)}</li>" for item in group.items)
-        return f'<details class="notice-rules"><summary>{escape(group.title)}</summary>\n<ul>\n{rows}\n</ul></details>'
+        summary = f"<summary>{escape(group.title)}</summary>"
+        return f'<details class="notice-rules">{summary}\n<ul>\n{rows}\n</ul></details>'
     title = f"<h3>{escape(group.title)}</h3>\n" if group.title else ""
     if all(item.term for item in group.items):
         rows = "\n".join(_pair(item) for item in group.items)

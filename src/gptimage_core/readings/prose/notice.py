@@ -86,7 +86,7 @@ class Notice(Struct, frozen=True):
 
 
 def build_notice(timeline: Timeline, now: Instant) -> Notice:
-    """The notice of the version in force at `now`. Raises `PolicyError` before the first version (S44, S45)."""
+    """The notice of the version in force at `now` (S44, S45). Raises `PolicyError` before the first."""
     version = timeline.at(now)
     document = version.document
     parts: dict[Part, tuple[tuple[Item, ...], tuple[Group, ...]]] = {
@@ -308,7 +308,7 @@ def _contact(document: Document) -> Item:
     controller = document.controller
     address = f", {controller.address}" if controller.address else ""
     return Item(
-        text=f"{controller.name}{address} ({controller.country}) answers for all of this: {controller.contact}.",
+        text=f"{controller.name}{address} ({controller.country}) answers for all this: {controller.contact}.",
         sources=("controller",),
         clauses=("S46",),
     )
