@@ -22,10 +22,10 @@ from typing import TypeVar, cast
 
 from gptimage_core.errors import StoreError
 from gptimage_core.store._lanes import Job, Later, Pool, ReadJob, WriteJob
-from gptimage_core.store._replies import Mailboxes, Reply, SyncReply
+from gptimage_core.store._replies import Mailboxes, Nobody, Reply, SyncReply
 from gptimage_core.store._sessions import Session, SessionJob
 
-__all__ = ["Database", "Later", "Reply", "Session", "connect"]
+__all__ = ["Database", "Later", "Mailboxes", "Nobody", "Reply", "Session", "SyncReply", "connect"]
 
 T = TypeVar("T")
 

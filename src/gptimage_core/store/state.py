@@ -69,8 +69,9 @@ def create_subject(
     """
     try:
         connection.execute(
-            "INSERT INTO gp_subject_state (tenant, subject, created_at, deleted, restricted, "
-            " age_floor_is_met, account_is_active, notice_was_given, jurisdiction) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)",
+            "INSERT INTO gp_subject_state (tenant, subject, created_at, deleted, restricted,"
+            " age_floor_is_met, account_is_active, notice_was_given, jurisdiction)"
+            " VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)",
             (tenant, subject, at, age_floor_is_met, account_is_active, notice_was_given, jurisdiction),
         )
     except sqlite3.IntegrityError as error:
