@@ -32,6 +32,7 @@ from gptimage_core.decision.model import (
     Residual,
     ResidualStep,
     RowFacts,
+    Value,
 )
 from gptimage_core.policy.document import Obligation
 
@@ -70,7 +71,7 @@ def decide(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instan
         people: People = (person,)
     else:
         people = tuple(row.people.get(each, _NOTHING) for each in subjects if each is not None)
-        person = _agreed(people)
+        person = _Together(people) if people else _NOTHING
     own = people and actor.id is not None and actor.id in subjects
     same_tenant = row.tenant == actor.tenant
     held: list[Term] = []
@@ -129,12 +130,17 @@ def _excluded(
     return any(asked(known, row, people, actor, now) is False for asked in forbid.rest)
 
 
-def _agreed(people: People) -> Known:
-    """What is known, with the same value, of every one of several people; nothing where there is nobody."""
-    if not people:
-        return _NOTHING
-    first, *others = people
-    return {fact: value for fact, value in first.items() if all(o.get(fact) is value for o in others)}
+class _Together(dict[str, Value]):
+    """What is known, with the same answer, of every one of several people."""
+
+    __slots__ = ("_people",)
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    def get(self, fact: str, default: object = None, /) -> Value:
+        first, *others = [person.get(fact) for person in self._people]
+        return first if all(other is first for other in others) else None
 
 
 def _sum(held: list[Term], in_force: int) -> tuple[tuple[str, ...], tuple[Obligation, ...], bool]:
