@@ -46,8 +46,9 @@ class LocalBlobs:
     def put(self, name: str, chunks: Iterable[bytes]) -> int:
         final, temporary = self._path(name), f"{self._incoming}/{name}"
         shelf = os.path.dirname(final)
-        with _files.refuse(StoreError, f"the blob `{name}` cannot be stored"):
-            length = self._write(temporary, chunks)
+        doing = f"the blob `{name}` cannot be stored"
+        length = self._write(temporary, chunks, doing)
+        with _files.refuse(StoreError, doing):
             try:
                 _files.make_folder(shelf)
                 _files.sync_folder(self._folder)
@@ -84,16 +85,23 @@ class LocalBlobs:
             raise StoreError(f"`{name}` is not the name of a blob; names are 32 hexadecimal digits")
         return f"{self._folder}/{name[:2]}/{name}"
 
-    def _write(self, path: str, chunks: Iterable[bytes]) -> int:
-        """Write and sync a file of mode 0600; removes it when anything goes wrong, whoever's fault."""
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    def _write(self, path: str, chunks: Iterable[bytes], doing: str) -> int:
+        """Write and sync a file of mode 0600; removes it when anything goes wrong, whoever's fault.
+
+        Errors of the source are its own and pass through as they are.
+        """
+        with _files.refuse(StoreError, doing):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            with _files.refuse(StoreError, doing):
+                fcntl.flock(handle, fcntl.LOCK_EX)
             length = 0
             for chunk in chunks:
-                _files.write(handle, chunk)
+                with _files.refuse(StoreError, doing):
+                    _files.write(handle, chunk)
                 length += len(chunk)
-            os.fsync(handle)
+            with _files.refuse(StoreError, doing):
+                os.fsync(handle)
         except BaseException:
             _files.remove(path)
             raise
