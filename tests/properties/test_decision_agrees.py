@@ -19,7 +19,7 @@ from gptimage_core.testing import strategies as some
 _ACCESSES = st.lists(some.accesses() | some.sharing(), min_size=1, max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(some.timelines(), _ACCESSES, st.lists(some.facts(), min_size=1, max_size=5))
 def test_reference_and_decide_agree(timeline: Timeline, accesses: list[Access], known: list[Facts]) -> None:
     """The effect, and the rules that determined it, are the same in both readings."""
@@ -38,7 +38,7 @@ def connection() -> Iterator[worlds.sqlite3.Connection]:
     connection.close()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     some.timelines(), _ACCESSES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob"))
 )

@@ -18,6 +18,7 @@ Values come in through `bind` only; names come from the data map and are quoted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Literal, TypeAlias
@@ -69,17 +70,49 @@ def predicate(
 ) -> str:
     """The rows of `table` that `residual` permits, as a boolean over `"table"."column"`.
 
-    `bind` is called with each parameter and returns its placeholder. With `about` the rows are narrowed to
-    those of one person (`Param("about")`).
+    `bind` is called once for each parameter that the text names, in the order of their first place, and
+    returns the placeholder. With `about` the rows are narrowed to those of one person (`Param("about")`).
     """
-    writer = _Writer(table, datamap, dialect, bind, about)
-    narrowed = [writer.is_subject(table, bind(Param("about")))] if about else []
-    return _and([*narrowed, writer.versions(residual)])
+    marks = _Marks()
+    writer = _Writer(table, datamap, dialect, marks, about)
+    narrowed = [writer.is_subject(table, marks(Param("about")))] if about else []
+    return marks.replaced(_and([*narrowed, writer.versions(residual)]), bind)
 
 
 def about_person(table: Table, datamap: DataMap, dialect: Dialect, bind: Bind) -> str:
     """The rows that name the person the access is about."""
-    return _Writer(table, datamap, dialect, bind, True).is_subject(table, bind(Param("about")))
+    marks = _Marks()
+    text = _Writer(table, datamap, dialect, marks, True).is_subject(table, marks(Param("about")))
+    return marks.replaced(text, bind)
+
+
+_MARK = re.compile("\x00([0-9]+)\x00")
+
+
+class _Marks:
+    """Stand-ins for placeholders while a text may still be folded away: what is not named is not bound."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Param, type], int] = {}
+        self._params: list[Param] = []
+
+    def __call__(self, param: Param) -> str:
+        number = self._numbers.setdefault((param, type(param.value)), len(self._params))
+        if number == len(self._params):
+            self._params.append(param)
+        return f"\x00{number}\x00"
+
+    def replaced(self, text: str, bind: Bind) -> str:
+        """The text with the placeholders that `bind` gives."""
+        given: dict[str, str] = {}
+
+        def placeholder(mark: re.Match[str]) -> str:
+            number = mark[1]
+            if number not in given:
+                given[number] = bind(self._params[int(number)])
+            return given[number]
+
+        return _MARK.sub(placeholder, text)
 
 
 class _Lookup(Struct, frozen=True):
