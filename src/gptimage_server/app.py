@@ -17,6 +17,7 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 from gptimage_core.clock import Clock, SystemClock
+from gptimage_server.features.accounts.routes import router as accounts
 from gptimage_server.features.notice.routes import router as notice
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings, from_environment
@@ -28,7 +29,7 @@ from gptimage_server.web.visitor import provide_member, provide_person, provide_
 
 __all__ = ["BACKGROUND", "ROUTERS", "Background", "build_app", "create_app", "from_env"]
 
-ROUTERS: tuple[Router, ...] = (notice,)
+ROUTERS: tuple[Router, ...] = (accounts, notice)
 """One a feature; a new feature adds its router here and nothing else."""
 
 Background = Callable[[Services], Awaitable[Callable[[], Awaitable[None]]]]

@@ -13,6 +13,8 @@ import os
 import secrets as _random
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -21,6 +23,7 @@ from gptimage_core.errors import GptimageError
 __all__ = ["Secrets", "load_secrets", "new_id", "new_token", "same", "token_hash"]
 
 _LENGTH = 32
+_NONCE = 12
 
 
 class Secrets:
@@ -52,6 +55,19 @@ class Secrets:
             return None
         expected = hmac.new(self._key(use), payload, hashlib.sha256).digest()
         return payload if hmac.compare_digest(expected, given) else None
+
+    def seal(self, use: str, payload: bytes) -> str:
+        """AES-256-GCM under the key of `use`, in base64url: for a link that carries what nobody stores."""
+        nonce = _random.token_bytes(_NONCE)
+        return _b64(nonce + AESGCM(self._key(use)).encrypt(nonce, payload, use.encode()))
+
+    def unseal(self, use: str, sealed: str) -> bytes | None:
+        """The payload of `seal`, or `None` when anything about it is wrong."""
+        try:
+            data = _unb64(sealed)
+            return AESGCM(self._key(use)).decrypt(data[:_NONCE], data[_NONCE:], use.encode())
+        except (ValueError, InvalidTag):
+            return None
 
     def _key(self, use: str) -> bytes:
         if use not in self._keys:
