@@ -9,7 +9,7 @@ import pytest
 from gptimage_core.clock import from_iso
 from gptimage_core.errors import PolicyError
 from gptimage_core.policy.loader import parse_document
-from gptimage_core.policy.timeline import Timeline, load_timeline, reload, single
+from gptimage_core.policy.timeline import load_timeline, reload, single
 
 SAMPLE = Path(__file__).resolve().parents[2] / "policies" / "samples" / "library"
 POLICY = (SAMPLE / "policy.toml").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_the_version_in_effect_decides() -> None:
 
 
 def test_a_row_is_held_to_its_version_and_every_one_since() -> None:
-    """X11: from the version it was collected under on; an unknown number raises, since empty reads as free."""
+    """X11: from the version it was collected under on; an unknown number raises, since none would free."""
     timeline = load_timeline(SAMPLE)
     before, after = from_iso("2026-03-01T00:00:00Z"), from_iso("2026-07-01T00:00:00Z")
     assert [each.number for each in timeline.since(1, before)] == [1]
@@ -127,13 +127,10 @@ def test_one_file_is_a_timeline_of_one_version() -> None:
     timeline = load_timeline(SAMPLE / "policy.toml")
     assert [each.number for each in timeline.versions] == [1]
     assert timeline.at(0).status == "draft"
-    assert (
-        timeline == Timeline(single(parse_document(POLICY)).versions)
-        or timeline.latest.digest == single(parse_document(POLICY)).latest.digest
-    )
+    assert timeline.latest.digest == single(parse_document(POLICY)).latest.digest
 
 
-@pytest.mark.parametrize("broken", ["", "[", POLICY.replace("who", "whom", 1), "\x00", "language = 1"])
+@pytest.mark.parametrize("broken", ["", "[", POLICY.replace("who =", "whom =", 1), "\x00", "language = 1"])
 def test_the_last_good_policy_stays(broken: str, tmp_path: Path) -> None:
     """A malformed or empty policy never takes effect: the last good timeline goes on, with the findings."""
     path = tmp_path / "policy.toml"
