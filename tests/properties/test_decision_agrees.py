@@ -16,13 +16,16 @@ from gptimage_core.decision.reference import decide_slowly
 from gptimage_core.policy.timeline import Timeline
 from gptimage_core.testing import strategies as some
 
-_ACCESSES = st.lists(some.accesses() | some.sharing(), min_size=1, max_size=4)
+_CASES = some.timelines().flatmap(
+    lambda timeline: st.tuples(st.just(timeline), st.lists(some.accesses(timeline), min_size=1, max_size=4))
+)
 
 
-@settings(max_examples=120, deadline=None)
-@given(some.timelines(), _ACCESSES, st.lists(some.facts(), min_size=1, max_size=5))
-def test_reference_and_decide_agree(timeline: Timeline, accesses: list[Access], known: list[Facts]) -> None:
+@settings(max_examples=250, deadline=None)
+@given(_CASES, st.lists(some.facts(), min_size=1, max_size=5))
+def test_reference_and_decide_agree(case: tuple[Timeline, list[Access]], known: list[Facts]) -> None:
     """The effect, and the rules that determined it, are the same in both readings."""
+    timeline, accesses = case
     compiled = compile_timeline(timeline)
     for access in accesses:
         for facts in known:
@@ -38,19 +41,17 @@ def connection() -> Iterator[worlds.sqlite3.Connection]:
     connection.close()
 
 
-@settings(max_examples=120, deadline=None)
-@given(
-    some.timelines(), _ACCESSES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob"))
-)
+@settings(max_examples=250, deadline=None)
+@given(_CASES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob")))
 def test_sql_membership_agrees(
     connection: worlds.sqlite3.Connection,
-    timeline: Timeline,
-    accesses: list[Access],
+    case: tuple[Timeline, list[Access]],
     known: dict[str, some.Value],
     world: worlds.World,
     about: str | None,
 ) -> None:
     """Rows that a predicate selects, updates and deletes are those that reference and `decide` allow."""
+    timeline, accesses = case
     compiled = compile_timeline(timeline)
     with worlds.filled(connection, world):
         for table in worlds.TABLES:

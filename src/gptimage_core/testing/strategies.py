@@ -159,11 +159,11 @@ def _rules(forbid: bool) -> st.SearchStrategy[dict[str, Any]]:
     }
     return st.fixed_dictionaries(
         {
-            "who": wide(ACTORS, "anyone"),
-            "may": st.one_of(_some(OPERATIONS), st.just(["read", "update", "delete"])),
-            "what": wide(CATEGORIES, "anything"),
-            "for": wide(PURPOSES, "any_purpose"),
-            "when": when if forbid else st.one_of(st.just(["always"]), st.just(["row_is_own"]), when),
+            "who": st.just(["subject"]) | wide(ACTORS, "anyone"),
+            "may": st.just(["read", "update", "delete"]) | _some(OPERATIONS) | st.just(["share", "sell"]),
+            "what": st.just(["letter"]) | wide(CATEGORIES, "anything"),
+            "for": st.just(["serve", "protect"]) | wide(PURPOSES, "any_purpose"),
+            "when": when if forbid else st.just(["row_is_own"]) | st.just(["always"]) | when,
             "clauses": st.just(["S7"]),
             "to": st.lists(st.sampled_from(RECIPIENTS[:3]), max_size=2, unique=True),
         },
@@ -264,105 +264,122 @@ def timelines(max_rules: int = 4) -> st.SearchStrategy[Timeline]:
     return build()
 
 
-def accesses() -> st.SearchStrategy[Access]:
-    """Accesses in the small vocabulary, with an unknown word now and then."""
-    actors = st.builds(
-        lambda kind, id, tenant: Actor(kind, None if kind == "guest" else id, tenant),
+def accesses(timeline: Timeline | None = None) -> st.SearchStrategy[Access]:
+    """Accesses in the small vocabulary; usually ones that some permit of `timeline` speaks of."""
+    free = st.builds(
+        _access,
         _mostly("subject", *ACTORS, "robot"),
-        st.sampled_from((*PEOPLE, "ann", "ann", None)),
+        st.sampled_from(("ann", "ann", "ann", *PEOPLE, None)),
         _mostly("main", "other"),
-    )
-    return st.builds(
-        Access,
-        actors,
         _mostly("serve", *PURPOSES, "unknown_purpose"),
         _mostly("read", *OPERATIONS, "unknown_operation"),
         _mostly("letter", *CATEGORIES, "unknown_category"),
-        st.one_of(st.none(), st.sampled_from(RECIPIENTS)),
-    )
-
-
-def sharing() -> st.SearchStrategy[Access]:
-    """Accesses that share or sell."""
-    return st.builds(
-        lambda access, operation, recipient: Access(
-            access.actor, access.purpose, operation, access.category, recipient
-        ),
-        accesses(),
-        st.sampled_from(("share", "disclose", "sell")),
         st.sampled_from((*RECIPIENTS, None)),
     )
+    rules = [r for v in timeline.versions for r in v.document.permit.values()] if timeline else []
+    if not rules:
+        return free
+    spoken_of = st.sampled_from(rules).flatmap(
+        lambda rule: st.builds(
+            _access,
+            st.sampled_from(rule.who),
+            st.sampled_from(("ann", "ann", *PEOPLE)),
+            _mostly("main", "other"),
+            st.sampled_from(rule.for_),
+            st.sampled_from(rule.may),
+            st.sampled_from(rule.what),
+            st.sampled_from(rule.to or RECIPIENTS),
+        )
+    )
+    return spoken_of | spoken_of | free
 
 
-_FLAG = _mostly(True, False, None)
+def _access(
+    kind: str, id: str | None, tenant: str, purpose: str, operation: str, category: str, recipient: str | None
+) -> Access:
+    to = recipient if operation in ("share", "disclose", "sell") else None
+    return Access(Actor(kind, None if kind == "guest" else id, tenant), purpose, operation, category, to)
 
 
-def _known(entries: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Value]]:
-    """Each entry present most of the time; a value of `None` says that nothing is known."""
-    return st.fixed_dictionaries({}, optional=dict(entries)) | st.fixed_dictionaries(dict(entries))
+_GONE = object()
+"""Stands for a key that is missing: unknown."""
 
 
-def _of_level(level: str) -> dict[str, st.SearchStrategy[Value]]:
-    return {name: _value(kind) for name, (kind, of) in FACTS.items() if of == level}
+def _usual(
+    usual: Mapping[str, Value], kinds: Mapping[str, st.SearchStrategy[Any]]
+) -> st.SearchStrategy[dict[str, Value]]:
+    """The usual facts with a few changed or missing."""
+
+    def changed(changes: list[tuple[str, Any]]) -> dict[str, Value]:
+        return {fact: value for fact, value in {**usual, **dict(changes)}.items() if value is not _GONE}
+
+    one = [st.tuples(st.just(name), kind | st.just(_GONE)) for name, kind in kinds.items()]
+    return st.lists(st.one_of(one), max_size=3).map(changed)
+
+
+_OF_TYPE: dict[str, Value] = {"text": "public", "integer": 1, "boolean": True, "instant": NOW - 3 * DAY}
+
+
+def _own_facts(level: str) -> tuple[dict[str, Value], dict[str, st.SearchStrategy[Value]]]:
+    chosen = {name: kind for name, (kind, of) in FACTS.items() if of == level}
+    usual = {name: _OF_TYPE[kind] for name, kind in chosen.items()}
+    return usual, {name: _value(kind) for name, kind in chosen.items()}
 
 
 def access_facts() -> st.SearchStrategy[dict[str, Value]]:
     """Facts about the access."""
-    return _known(
+    usual, kinds = _own_facts("access")
+    flags = ("signed_in", "job_is_live", "second_person_approved", "instrument_covers_it")
+    return _usual(
+        {"signed_in_at": NOW - DAY, "ticket_until": NOW + DAY, **dict.fromkeys(flags, True), **usual},
         {
-            "signed_in": _FLAG,
             "signed_in_at": instants(),
             "ticket_until": instants(),
-            "job_is_live": _FLAG,
-            "second_person_approved": _FLAG,
-            "instrument_covers_it": _FLAG,
-            **_of_level("access"),
-        }
+            **dict.fromkeys(flags, st.booleans()),
+            **kinds,
+        },
     )
 
 
 def people_facts() -> st.SearchStrategy[dict[str, Value]]:
     """Facts about one person; usually of somebody whose data may be used."""
-    return _known(
-        {
-            "deleted": _mostly(False, True, None),
-            "restricted": _mostly(False, True, None),
-            "age_floor_is_met": _FLAG,
-            "account_is_active": _FLAG,
-            "notice_was_given": _FLAG,
-            **{f"consent:{name}": st.booleans() for name in CONSENTS},
-            **{f"objection:{name}": _mostly(False, True) for name in PURPOSES},
-            **_of_level("subject"),
-        }
+    usual, kinds = _own_facts("subject")
+    good = (
+        "age_floor_is_met",
+        "account_is_active",
+        "notice_was_given",
+        *(f"consent:{name}" for name in CONSENTS),
+    )
+    bad = ("deleted", "restricted", *(f"objection:{name}" for name in PURPOSES))
+    return _usual(
+        {**dict.fromkeys(bad, False), **dict.fromkeys(good, True), **usual},
+        {**dict.fromkeys((*bad, *good), st.booleans()), **kinds},
     )
 
 
 def row_values() -> st.SearchStrategy[dict[str, Value]]:
     """Row-level facts, usually of a row that is kept and recent."""
-    return st.builds(
-        lambda fixed, own: {**fixed, **own},
-        st.fixed_dictionaries(
-            {
-                "recorded": st.one_of(st.just(NOW - DAY), st.none(), instants()),
-                "keep_ended": st.one_of(st.none(), st.none(), instants()),
-                "collected_under": _mostly(1, 2, 3, 0, None),
-            }
-        ),
-        _known(_of_level("row")),
+    usual, kinds = _own_facts("row")
+    return _usual(
+        {"recorded": NOW - DAY, "keep_ended": None, "collected_under": 1, **usual},
+        {
+            "recorded": instants() | st.none(),
+            "keep_ended": instants(),
+            "collected_under": st.sampled_from((1, 2, 2, 3, 0, None)),
+            **kinds,
+        },
     )
 
 
 def row_facts() -> st.SearchStrategy[RowFacts]:
     """Facts about rows with nobody, one or two people."""
-    subjects = st.one_of(
-        st.sampled_from([("ann",), ("ann",), ("bob",), (None,), ()]),
-        st.tuples(*(st.sampled_from((*PEOPLE, None)),) * 2),
-    )
+    one = st.sampled_from([("ann",), ("ann",), ("bob",), (None,), ()])
+    people = st.fixed_dictionaries({"ann": people_facts()}, optional={"bob": people_facts()})
     return st.builds(
         RowFacts,
-        st.sampled_from((*TENANTS, None)),
-        subjects,
-        st.dictionaries(st.sampled_from(PEOPLE), people_facts(), min_size=2),
+        st.sampled_from((*TENANTS, "main", "main", None)),
+        one | st.tuples(*(st.sampled_from(("ann", "bob", None)),) * 2),
+        people,
         row_values(),
     )
 
