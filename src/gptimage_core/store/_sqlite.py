@@ -120,6 +120,15 @@ _FIRST = Migration(
             PRIMARY KEY (tenant, subject, record)
         ) STRICT, WITHOUT ROWID""",
         "CREATE INDEX gp_access_touch_record ON gp_access_touch (record)",
+        # One line per person, written by the database itself: no way of inserting a record can forget it, and
+        # a group of records is one statement (each one more hands Python's lock to another thread and back).
+        """CREATE TRIGGER gp_access_touched AFTER INSERT ON gp_access_record WHEN NEW.touched <> '{}' BEGIN
+            INSERT INTO gp_access_touch (tenant, subject, record)
+            SELECT DISTINCT NEW.tenant, cell.atom, NEW.seq
+            FROM json_each(NEW.touched) AS of_table, json_each(of_table.value) AS line,
+                json_each(line.value) AS cell
+            WHERE cell.key = 1 AND cell.atom IS NOT NULL;
+        END""",
         """CREATE TABLE gp_denial (
             id TEXT NOT NULL PRIMARY KEY,
             at INT NOT NULL,
