@@ -13,6 +13,8 @@ person is stored until the link is used (S3); the data holds the token's hash al
 
 from __future__ import annotations
 
+import sqlite3
+
 import msgspec
 from msgspec import Struct
 
@@ -59,10 +61,12 @@ async def is_live(services: Services, token: str) -> Claim | None:
     if claim is None:
         return None
     async with services.guard.access(_SERVER, purpose="communicate"):
-        row = await SignInLink.objects().where(SignInLink.token_hash == token_hash(token)).first()
-    if row is None or row.used_at is not None or row.expires_at <= services.now():
-        return None
-    return claim
+        live = await SignInLink.exists().where(
+            SignInLink.token_hash == token_hash(token),
+            SignInLink.used_at.is_null(),
+            SignInLink.expires_at > services.now(),
+        )
+    return claim if live else None
 
 
 async def use(services: Services, token: str) -> Claim | None:
@@ -84,7 +88,7 @@ async def use(services: Services, token: str) -> Claim | None:
 
 
 async def _write_down(services: Services, hashed: str, now: Instant) -> None:
-    def work(connection):  # type: ignore[no-untyped-def]
+    def work(connection: sqlite3.Connection) -> None:
         enact(connection, services.ledger, "token_used", DEFAULT_TENANT, None, {"hash": hashed}, now)
 
     await services.database.write(work)
