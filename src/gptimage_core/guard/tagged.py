@@ -54,7 +54,7 @@ def split(value: str, tag: str) -> Tagged:
 
 def write(tag: str, number: int, key: str, subject: str, link: str, value: str) -> str:
     """The SQL that tags `value`; all arguments but the first two are SQL expressions. NULL stays NULL."""
-    return (
-        f"'{tag}{number}:' || length({key}) || ':' || length({subject}) || ':' || length({link}) || ':'"
-        f" || {key} || {subject} || {link} || {value}"
-    )
+    parts = (key, subject, link)
+    lengths = " || ':' || ".join("'0'" if part == "''" else f"length({part})" for part in parts)
+    context = " || ".join(part for part in parts if part != "''")
+    return f"'{tag}{number}:' || {lengths} || ':' || {context} || {value}"

@@ -1,0 +1,340 @@
+"""Expressions, by precedence as SQLite has it (https://www.sqlite.org/lang_expr.html#operators)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from gptimage_core.guard import nodes as n
+from gptimage_core.guard.parser import Parser
+from gptimage_core.guard.words import AGGREGATES, COLLATIONS, INSTEAD, RAISING, RESERVED, TOTAL, TYPES
+
+__all__ = ["Expressions"]
+
+_COMPARE = {"=": "=", "==": "=", "!=": "<>", "<>": "<>"}
+_TIERS: tuple[frozenset[str], ...] = (
+    frozenset({"<", "<=", ">", ">="}),
+    frozenset({"&", "|", "<<", ">>"}),
+    frozenset({"+", "-"}),
+    frozenset({"*", "/", "%"}),
+    frozenset({"||", "->", "->>"}),
+)
+_TIGHTER = {op: tier for tier, ops in enumerate(_TIERS) for op in ops}
+_PREDICATES = frozenset({"IS", "IN", "LIKE", "GLOB", "BETWEEN", "ISNULL", "NOTNULL", "NOT"})
+_NO_CLOCK = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"})
+_LISTED = frozenset({*TOTAL, *RAISING, *AGGREGATES})
+_LONGEST_PATTERN = 12_500
+_CLOCKED = frozenset({"date", "time", "datetime", "julianday", "unixepoch", "strftime"})
+
+
+class Expressions(Parser):
+    """The expression half of the grammar. `query` is the other half's."""
+
+    def query(self) -> n.Query:
+        raise AssertionError("the grammar gives it")
+
+    def expression(self) -> n.Expr:
+        self.enter()
+        out = self._logic("OR", lambda: self._logic("AND", self._not))
+        self.leave()
+        return out
+
+    def _logic(self, word: str, operand: Callable[[], n.Expr]) -> n.Expr:
+        first = operand()
+        if self.tokens[self.i].upper != word:
+            return first
+        operands = [first]
+        while self.take_word(word):
+            operands.append(operand())
+        return n.Logic(word, operands)
+
+    def _not(self) -> n.Expr:
+        if not self.take_word("NOT"):
+            return self._predicate()
+        self.enter()
+        out = n.Unary("NOT", self._not())
+        self.leave()
+        return out
+
+    def _predicate(self) -> n.Expr:
+        left = self._tier(0)
+        while True:
+            token = self.tokens[self.i]
+            if token.kind == "op" and token.value in _COMPARE:
+                self.i += 1
+                left = n.Binary(_COMPARE[token.value], left, self._tier(0), token.at)
+            elif token.upper in _PREDICATES:
+                left = self._word_predicate(left, token.at)
+            elif token.upper in ("MATCH", "REGEXP"):
+                raise self.refused(
+                    f"`{token.upper}` runs code that the guard does not know; use LIKE or GLOB"
+                )
+            else:
+                return left
+
+    def _word_predicate(self, left: n.Expr, at: int) -> n.Expr:
+        if self.take_word("ISNULL"):
+            return n.IsNull(left, False)
+        if self.take_word("NOTNULL") or self.take_word("NOT", "NULL"):
+            return n.IsNull(left, True)
+        if self.take_word("IS"):
+            negated = self.take_word("NOT")
+            if self.is_word("DISTINCT"):
+                raise self.refused("write `IS` or `IS NOT` instead of `IS [NOT] DISTINCT FROM`")
+            if self.take_word("NULL"):
+                return n.IsNull(left, negated)
+            return n.Binary("IS NOT" if negated else "IS", left, self._tier(0), at)
+        negated = self.take_word("NOT")
+        if self.take_word("IN"):
+            return self._in(left, negated)
+        if self.take_word("BETWEEN"):
+            low = self._tier(0)
+            self.expect_word("AND")
+            return n.Between(left, low, self._tier(0), negated)
+        for op in ("LIKE", "GLOB"):
+            if self.take_word(op):
+                return self._like(op, left, negated)
+        raise self.refused("put parentheses around `NOT …` here")
+
+    def _in(self, left: n.Expr, negated: bool) -> n.Expr:
+        if not self.take_op("("):
+            raise self.refused("write `IN (…)`: a list or a subquery in parentheses")
+        if self.is_word("SELECT") or self.is_word("VALUES") or self.is_word("WITH"):
+            query = self.query()
+            self.expect_op(")")
+            return n.In(left, query, negated)
+        items: list[n.Expr] = []
+        if not self.is_op(")"):
+            items = self.list_of(self.expression)
+        self.expect_op(")")
+        return n.In(left, items, negated)
+
+    def _like(self, op: str, left: n.Expr, negated: bool) -> n.Expr:
+        at = self.token.at
+        pattern = self._tier(0)
+        if isinstance(pattern, n.Literal) and len(str(pattern.value)) > _LONGEST_PATTERN:
+            raise self.refused(f"a pattern is at most {_LONGEST_PATTERN} characters long", at)
+        escape = None
+        if self.take_word("ESCAPE"):
+            token = self.token
+            escape = token.value.replace("''", "'")[1:-1] if token.kind == "text" else ""
+            if len(token.value.replace("''", "'")) != 3 or op == "GLOB":
+                raise self.refused("ESCAPE takes one character, written as a text: `ESCAPE '\\'`")
+            self.i += 1
+        return n.Like(op, left, pattern, escape, negated)
+
+    def list_of(self, one: Callable[[], n.Expr]) -> list[n.Expr]:
+        out = [one()]
+        while self.take_op(","):
+            out.append(one())
+        return out
+
+    def _tier(self, tier: int) -> n.Expr:
+        """Binary operators by precedence climbing."""
+        left = self._collated()
+        while True:
+            token = self.tokens[self.i]
+            if token.kind != "op":
+                return left
+            found = _TIGHTER.get(token.value, -1)
+            if found < tier:
+                return left
+            self.i += 1
+            self.enter()
+            left = n.Binary(token.value, left, self._tier(found + 1), token.at)
+            self.leave()
+
+    def _collated(self) -> n.Expr:
+        out = self._unary()
+        while self.take_word("COLLATE"):
+            name = self.name("a collation")
+            if name.upper() not in COLLATIONS:
+                raise self.refused(
+                    f"the collation `{name}` is not listed; use {', '.join(sorted(COLLATIONS))}"
+                )
+            out = n.Collate(out, name.upper())
+        return out
+
+    def _unary(self) -> n.Expr:
+        token = self.tokens[self.i]
+        if token.kind == "op" and token.value in ("-", "+", "~"):
+            self.i += 1
+            self.enter()
+            operand = self._unary()
+            self.leave()
+            if token.value == "-" and isinstance(operand, n.Literal) and operand.sql[0] in ".0123456789":
+                return self._negative(operand, token.at)
+            return n.Unary(token.value, operand)
+        return self._primary()
+
+    def _negative(self, literal: n.Literal, at: int) -> n.Literal:
+        value = literal.value
+        assert isinstance(value, int | float)
+        if literal.sql == "9223372036854775808":
+            value = 2**63
+        return n.Literal(f"-{literal.sql}", -value, at)
+
+    def _primary(self) -> n.Expr:
+        token = self.tokens[self.i]
+        kind = token.kind
+        if kind == "name":
+            return self._column_or_call()
+        if kind == "word":
+            return self._word(token.upper)
+        if kind == "?":
+            self.i += 1
+            self.parameters += 1
+            return n.Parameter(self.parameters - 1)
+        if kind in ("text", "number", "blob"):
+            self.i += 1
+            return self._literal(kind, token.value, token.at)
+        if self.take_op("("):
+            return self._parenthesis()
+        raise self.refused("expected an expression")
+
+    def _parenthesis(self) -> n.Expr:
+        if self.is_word("SELECT") or self.is_word("VALUES") or self.is_word("WITH"):
+            query = self.query()
+            self.expect_op(")")
+            return n.Scalar(query)
+        inner = self.expression()
+        if self.is_op(","):
+            raise self.refused("row values are not read; compare the columns one by one")
+        self.expect_op(")")
+        return inner
+
+    def _literal(self, kind: str, text: str, at: int) -> n.Literal:
+        if kind == "text":
+            return n.Literal(text, text[1:-1].replace("''", "'"), at)
+        if kind == "blob":
+            return n.Literal(text, bytes.fromhex(text[2:-1]), at)
+        if text[:2] in ("0x", "0X"):
+            value = int(text, 16)
+            if value >= 2**64:
+                raise self.refused("a hexadecimal number has at most 16 digits", at)
+            return n.Literal(text, value - 2**64 if value >= 2**63 else value, at)
+        if re.fullmatch("[0-9]+", text) and int(text) < 2**63:
+            return n.Literal(text, int(text), at)
+        return n.Literal(text, float(text), at)
+
+    def _word(self, upper: str) -> n.Expr:
+        at = self.token.at
+        if upper == "NULL":
+            self.i += 1
+            return n.Literal("NULL", None, at)
+        if upper in ("TRUE", "FALSE"):
+            self.i += 1
+            return n.Literal(upper, int(upper == "TRUE"), at)
+        if upper == "CASE":
+            return self._case()
+        if upper == "CAST":
+            return self._cast()
+        if upper == "EXISTS":
+            self.i += 1
+            self.expect_op("(")
+            query = self.query()
+            self.expect_op(")")
+            return n.Exists(query)
+        if upper in _NO_CLOCK:
+            raise self.refused(f"`{upper}` is a hidden clock; pass the instant as a parameter")
+        if upper == "RAISE":
+            raise self.refused("`RAISE` belongs to triggers")
+        if upper in RESERVED and upper not in ("REPLACE", "GLOB", "LIKE"):
+            raise self.refused("expected an expression")
+        return self._column_or_call()
+
+    def _case(self) -> n.Expr:
+        self.i += 1
+        base = None if self.is_word("WHEN") else self.expression()
+        whens: list[tuple[n.Expr, n.Expr]] = []
+        while self.take_word("WHEN"):
+            condition = self.expression()
+            self.expect_word("THEN")
+            whens.append((condition, self.expression()))
+        if not whens:
+            raise self.refused("expected `WHEN`")
+        otherwise = self.expression() if self.take_word("ELSE") else None
+        self.expect_word("END")
+        return n.Case(base, whens, otherwise)
+
+    def _cast(self) -> n.Expr:
+        self.i += 1
+        self.expect_op("(")
+        operand = self.expression()
+        self.expect_word("AS")
+        type_name = self.name("a type").upper()
+        if type_name not in TYPES:
+            raise self.refused(f"CAST to `{type_name}` is not listed; use {', '.join(sorted(TYPES))}")
+        self.expect_op(")")
+        return n.Cast(operand, type_name)
+
+    def _column_or_call(self) -> n.Expr:
+        at = self.token.at
+        bare = self.token.kind == "word"
+        name = self.name("a column") if not bare or self.token.upper in RESERVED else self._step()
+        if self.is_op("("):
+            return self._call(name, at)
+        if not self.take_op("."):
+            return n.ColumnRef(None, name, at)
+        column = self.name("a column")
+        if self.is_op("."):
+            raise self.refused("name a table without its schema; the guard knows where it is", at)
+        return n.ColumnRef(name, column, at)
+
+    def _step(self) -> str:
+        self.i += 1
+        return self.tokens[self.i - 1].value
+
+    def _call(self, name: str, at: int) -> n.Expr:
+        function = name.lower()
+        self.expect_op("(")
+        if function not in _LISTED and function not in self.catalog.functions:
+            instead = INSTEAD.get(function, "compute it in Python, or let the guard list it")
+            raise self.refused(f"the function `{name}` is not listed; {instead}", at)
+        star = self.take_op("*")
+        distinct = not star and self.take_word("DISTINCT")
+        args = [] if star or self.is_op(")") else self.list_of(self.expression)
+        if self.is_word("ORDER"):
+            raise self.refused("ORDER BY inside a function is not read; order the rows")
+        self.expect_op(")")
+        call = self._make_call(function, args, star, distinct, at)
+        if self.take_word("FILTER"):
+            if call.kind != "aggregate":
+                raise self.refused("FILTER goes with count, sum and the like", at)
+            self.expect_op("(")
+            self.expect_word("WHERE")
+            call.filter = self.expression()
+            self.expect_op(")")
+        if self.is_word("OVER"):
+            raise self.refused("window functions are not governed yet; compute over the rows in Python")
+        return call
+
+    def _make_call(self, name: str, args: list[n.Expr], star: bool, distinct: bool, at: int) -> n.Call:
+        aggregate = name in AGGREGATES and not (name in ("min", "max") and len(args) > 1)
+        if (star and name != "count") or (distinct and not (aggregate and len(args) == 1)):
+            raise self.refused(f"`{name}` does not take this", at)
+        if aggregate:
+            low, high = AGGREGATES[name]
+            low = 0 if star else low
+            low = max(low, 0 if star or name == "count" else 1)
+        elif name in ("min", "max"):
+            low, high = 2, 100
+        else:
+            low, high = TOTAL.get(name) or RAISING.get(name) or (0, 100)
+        if not low <= len(args) <= high:
+            raise self.refused(f"`{name}` takes {low} to {high} arguments, not {len(args)}", at)
+        if name in _CLOCKED:
+            self._no_clock(name, args, at)
+        kind = "aggregate" if aggregate else "total" if name in TOTAL or name in ("min", "max") else "raising"
+        return n.Call(name, kind, args, star, distinct, None, at)  # type: ignore[arg-type]  # one of the three
+
+    def _no_clock(self, name: str, args: list[n.Expr], at: int) -> None:
+        for arg in args:
+            if (
+                isinstance(arg, n.Literal)
+                and isinstance(arg.value, str)
+                and arg.value.strip().lower() in ("now", "localtime", "utc")
+            ):
+                raise self.refused(
+                    f"`{name}` with `{arg.value}` is a hidden clock; pass the instant as a parameter", at
+                )

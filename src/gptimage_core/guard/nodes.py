@@ -1,0 +1,281 @@
+"""The tree of a statement: what the grammar makes, name resolution completes, and rendering writes anew.
+
+Fields under "resolved" are filled in by `scopes`; after that a tree is never changed, so it may be cached and
+shared between threads.
+"""
+
+from __future__ import annotations
+
+from typing import Literal as Choice
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from gptimage_core.guard.catalog import Entry, Origin, Provided
+from gptimage_core.guard.shaped import Cell, Verb
+from gptimage_core.policy.binding import Column
+
+
+class Node(Struct, eq=False):
+    """A part of the tree; two parts are the same only if they are one object."""
+
+
+class Literal(Node):
+    """A number, text, blob, NULL, TRUE or FALSE, as SQL. `value` is its Python value (for INSERT)."""
+
+    sql: str
+    value: str | int | float | bytes | None
+    at: int
+
+
+class Parameter(Node):
+    """The user's `?` number `index`, from 0."""
+
+    index: int
+
+
+class ColumnRef(Node):
+    """A column by name; resolved: the `source` it comes from and what that gives, or the output it names."""
+
+    qualifier: str | None
+    name: str
+    at: int
+    source: Source | None = None
+    provided: Provided | None = None
+    output: Expr | None = None
+
+
+class Unary(Node):
+    op: str
+    operand: Expr
+
+
+class Binary(Node):
+    op: str
+    left: Expr
+    right: Expr
+    at: int
+    guards: list[Source] | None = None
+
+
+class Logic(Node):
+    """AND or OR over two or more."""
+
+    op: str
+    operands: list[Expr]
+
+
+class IsNull(Node):
+    operand: Expr
+    negated: bool
+
+
+class Between(Node):
+    operand: Expr
+    low: Expr
+    high: Expr
+    negated: bool
+
+
+class Like(Node):
+    """LIKE or GLOB. `escape` is one character."""
+
+    op: str
+    operand: Expr
+    pattern: Expr
+    escape: str | None
+    negated: bool
+
+
+class In(Node):
+    operand: Expr
+    items: list[Expr] | Query
+    negated: bool
+    guards: list[Source] | None = None
+
+
+class Exists(Node):
+    query: Query
+    guards: list[Source] | None = None
+
+
+class Scalar(Node):
+    """A subquery as a value."""
+
+    query: Query
+    guards: list[Source] | None = None
+
+
+class Case(Node):
+    base: Expr | None
+    whens: list[tuple[Expr, Expr]]
+    otherwise: Expr | None
+
+
+class Cast(Node):
+    operand: Expr
+    type: str
+
+
+class Collate(Node):
+    operand: Expr
+    collation: str
+
+
+class Call(Node):
+    """A function. `kind`: `total` never raises, `raising` might, `aggregate` sums up rows."""
+
+    name: str
+    kind: Choice["total", "raising", "aggregate"]
+    args: list[Expr]
+    star: bool
+    distinct: bool
+    filter: Expr | None
+    at: int
+    guards: list[Source] | None = None
+
+
+Expr: TypeAlias = (
+    Literal | Parameter | ColumnRef | Unary | Binary | Logic | IsNull | Between | Like | In | Exists | Scalar
+    | Case | Cast | Collate | Call
+)  # fmt: skip
+
+
+class Star(Node):
+    """`*` or `t.*`."""
+
+    qualifier: str | None
+    at: int
+
+
+class Item(Node):
+    """One expression of a select list; `label` is the name SQLite would give it."""
+
+    expr: Expr
+    alias: str | None
+    label: str
+    raises: bool = False
+
+
+class Source(Node):
+    """Something in FROM: exactly one of a governed table, a CTE of the statement, or a subquery.
+
+    `name` is what stood there. `target` marks the table of an UPDATE or DELETE: `rows` as its WHERE sees it,
+    `base` as its SET does.
+    """
+
+    alias: str
+    at: int
+    join: str = ""
+    on: Expr | None = None
+    name: str = ""
+    entry: Entry | None = None
+    cte: Cte | None = None
+    query: Query | None = None
+    target: Choice["", "rows", "base"] = ""
+    provides: dict[str, Provided] = {}
+
+
+class Core(Node):
+    """One SELECT … or VALUES (…), … without ORDER BY and LIMIT.
+
+    Resolved: `items` with stars expanded; `exists`: its list is never looked at; `correlated`: it depends on
+    an outer row.
+    """
+
+    distinct: bool
+    select: list[Item | Star]
+    sources: list[Source]
+    where: Expr | None
+    group: list[Expr]
+    having: Expr | None
+    values: list[list[Expr]] | None
+    at: int
+    items: list[Item] = []
+    provides: list[Provided] = []
+    aggregate: bool = False
+    exists: bool = False
+    correlated: bool = False
+
+
+class Order(Node):
+    """One term of ORDER BY; `ordinal` is set where it names an output."""
+
+    expr: Expr
+    ordinal: int | None
+    suffix: str
+    collation: str | None = None
+
+
+class Query(Node):
+    """Cores joined by UNION, UNION ALL, EXCEPT, INTERSECT, with what follows."""
+
+    cores: list[Core]
+    ops: list[str]
+    order: list[Order]
+    limit: Expr | None
+    offset: Expr | None
+    at: int
+    provides: list[Provided] = []
+    raises: bool = False
+
+
+class Cte(Node):
+    name: str
+    columns: list[str]
+    query: Query
+    at: int
+
+
+class Use(Node):
+    """A governed column used where its value decides something: refused where it is withheld."""
+
+    origin: Origin
+    clause: str
+
+
+class Insert(Node):
+    entry: Entry
+    columns: list[str]
+    rows: list[tuple[Cell, ...]]
+    returning: str | None
+
+
+class Update(Node):
+    """`source` is the table as its WHERE sees it; `sets` the columns and their values."""
+
+    entry: Entry
+    source: Source
+    sets: list[tuple[Column, Expr]]
+    where: Expr | None
+    returning: str | None
+
+
+class Delete(Node):
+    entry: Entry
+    source: Source
+    where: Expr | None
+    returning: str | None
+
+
+class Statement(Node):
+    """A parsed statement, resolved against a catalog; it depends on nothing else.
+
+    `tables`: the governed tables it names, and what it reads of them: `needs`; `guarded`: those whose
+    membership flag it asks; `cores`: every SELECT in it; the `target_…` ones say the same of the rows that
+    an UPDATE or DELETE writes, `set_reads` of what its SET reads.
+    """
+
+    verb: Verb
+    sql: str
+    body: Query | Insert | Update | Delete
+    placeholders: int
+    ctes: list[Cte] = []
+    tables: dict[str, Entry] = {}
+    needs: dict[str, set[str]] = {}
+    guarded: set[str] = set()
+    uses: list[Use] = []
+    cores: list[Core] = []
+    target_needs: set[str] = set()
+    target_guarded: bool = False
+    set_reads: set[str] = set()

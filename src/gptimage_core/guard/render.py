@@ -1,0 +1,214 @@
+"""Writing a tree as SQL anew: every name quoted and qualified, every operator in parentheses.
+
+Nothing of the user's text is copied but literals, so what runs is what was read. The guard's own columns are
+called `gp:…`, which no governed column can be and no statement can name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gptimage_core.guard import nodes as n
+
+__all__ = ["MEMBER", "Renderer", "quote"]
+
+MEMBER = "gp:ok"
+"""The column of a table's CTE that says whether the row is permitted (in answers it is always 1)."""
+
+_LONGEST_PATTERN = 50_000
+"""SQLite's limit on patterns, in bytes: longer ones raise, so they are made NULL, which matches nothing."""
+
+
+def quote(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _flags(guards: list[n.Source]) -> str:
+    return " AND ".join(f"{quote(source.alias)}.{quote(MEMBER)} IS NOT 0" for source in guards)
+
+
+class Renderer:
+    """Renders parts of one statement. `parameter` gives the placeholder of the user's `?` by index."""
+
+    def __init__(self, parameter: Callable[[int], str]) -> None:
+        self.parameter = parameter
+
+    # queries
+
+    def query(self, query: n.Query, hidden: str = "") -> str:
+        """`hidden` is put at the end of the select list of the first core."""
+        out = [self.core(query.cores[0], hidden)]
+        for op, core in zip(query.ops, query.cores[1:], strict=True):
+            out.append(f" {op} {self.core(core)}")
+        if query.order:
+            out.append(" ORDER BY " + ", ".join(self._order(term) for term in query.order))
+        if query.limit is not None:
+            out.append(f" LIMIT {self.expr(query.limit)}")
+        if query.offset is not None:
+            out.append(f" OFFSET {self.expr(query.offset)}")
+        return "".join(out)
+
+    def _order(self, term: n.Order) -> str:
+        if term.ordinal is None:
+            return self.expr(term.expr) + term.suffix
+        collation = f" COLLATE {term.collation}" if term.collation else ""
+        return f"{term.ordinal + 1}{collation}{term.suffix}"
+
+    def core(self, core: n.Core, hidden: str = "") -> str:
+        if core.values is not None:
+            rows = ", ".join("(" + ", ".join(self.expr(v) for v in row) + ")" for row in core.values)
+            return f"VALUES {rows}"
+        items = ", ".join(f"{self.expr(item.expr)} AS {quote(item.label)}" for item in core.items)
+        select = "SELECT DISTINCT" if core.distinct else "SELECT"
+        return f"{select} {items}{hidden}{self.rest(core)}{self._grouped(core)}"
+
+    def rest(self, core: n.Core) -> str:
+        """FROM and WHERE of a core, with a space in front."""
+        where = "" if core.where is None else f" WHERE {self.expr(core.where)}"
+        return self._from(core.sources) + where
+
+    def _grouped(self, core: n.Core) -> str:
+        group = " GROUP BY " + ", ".join(self.expr(term) for term in core.group) if core.group else ""
+        return group + ("" if core.having is None else f" HAVING {self.expr(core.having)}")
+
+    def _from(self, sources: list[n.Source]) -> str:
+        if not sources:
+            return ""
+        out = [" FROM "]
+        for source in sources:
+            if source.join:
+                out.append(", " if source.join == "," else f" {source.join} ")
+            out.append(self.source(source))
+            if source.on is not None:
+                out.append(f" ON {self.expr(source.on)}")
+        return "".join(out)
+
+    def source(self, source: n.Source) -> str:
+        """One item of FROM, under its alias."""
+        alias = quote(source.alias)
+        if source.query is not None:
+            return f"({self.query(source.query)}) AS {alias}"
+        name = source.entry.name if source.entry is not None else source.cte.name if source.cte else ""
+        quoted = quote(name)
+        return quoted if quoted == alias else f"{quoted} AS {alias}"
+
+    # expressions
+
+    def expr(self, expr: n.Expr) -> str:
+        return _RENDER[type(expr)](self, expr)
+
+    def _guarded(self, sql: str, guards: list[n.Source] | None) -> str:
+        """INVARIANT (no-errors-from-hidden-rows): ask membership first, in the one form (CASE) that orders.
+
+        `IS NOT 0`, since an outer join that found no row has no membership to ask.
+        """
+        if not guards:
+            return sql
+        return f"CASE WHEN {_flags(guards)} THEN {sql} END"
+
+    def _literal(self, expr: n.Literal) -> str:
+        return expr.sql
+
+    def _parameter(self, expr: n.Parameter) -> str:
+        return self.parameter(expr.index)
+
+    def _column(self, expr: n.ColumnRef) -> str:
+        if expr.output is not None:
+            return self.expr(expr.output)
+        source, provided = expr.source, expr.provided
+        assert source is not None
+        assert provided is not None
+        return f"{quote(source.alias)}.{quote(provided.name)}"
+
+    def _unary(self, expr: n.Unary) -> str:
+        return f"({expr.op} {self.expr(expr.operand)})"
+
+    def _binary(self, expr: n.Binary) -> str:
+        return self._guarded(f"({self.expr(expr.left)} {expr.op} {self.expr(expr.right)})", expr.guards)
+
+    def _logic(self, expr: n.Logic) -> str:
+        return "(" + f" {expr.op} ".join([self.expr(operand) for operand in expr.operands]) + ")"
+
+    def _is_null(self, expr: n.IsNull) -> str:
+        return f"({self.expr(expr.operand)} IS {'NOT ' if expr.negated else ''}NULL)"
+
+    def _between(self, expr: n.Between) -> str:
+        word = "NOT BETWEEN" if expr.negated else "BETWEEN"
+        return f"({self.expr(expr.operand)} {word} {self.expr(expr.low)} AND {self.expr(expr.high)})"
+
+    def _like(self, expr: n.Like) -> str:
+        pattern = self.expr(expr.pattern)
+        if not isinstance(expr.pattern, n.Literal):
+            pattern = f"CASE WHEN length(CAST({pattern} AS BLOB)) <= {_LONGEST_PATTERN} THEN {pattern} END"
+        word = f"NOT {expr.op}" if expr.negated else expr.op
+        escape = "" if expr.escape is None else " ESCAPE '" + expr.escape.replace("'", "''") + "'"
+        return f"({self.expr(expr.operand)} {word} {pattern}{escape})"
+
+    def _in(self, expr: n.In) -> str:
+        if isinstance(expr.items, list):
+            inner = ", ".join([self.expr(item) for item in expr.items])
+        else:
+            inner = self.query(expr.items)
+        word = "NOT IN" if expr.negated else "IN"
+        return self._guarded(f"({self.expr(expr.operand)} {word} ({inner}))", expr.guards)
+
+    def _exists(self, expr: n.Exists) -> str:
+        core = expr.query.cores[0]
+        inner = f"SELECT 1{self.rest(core)}" if core.exists else self.query(expr.query)
+        return self._guarded(f"EXISTS ({inner})", expr.guards)
+
+    def _scalar(self, expr: n.Scalar) -> str:
+        inner = f"({self.query(expr.query)})"
+        if expr.guards:  # not CASE, which would lose the affinity of the subquery's column
+            return f"(SELECT {inner} WHERE {_flags(expr.guards)})"
+        return inner
+
+    def _case(self, expr: n.Case) -> str:
+        out = ["CASE"]
+        if expr.base is not None:
+            out.append(self.expr(expr.base))
+        for condition, value in expr.whens:
+            out.append(f"WHEN {self.expr(condition)} THEN {self.expr(value)}")
+        if expr.otherwise is not None:
+            out.append(f"ELSE {self.expr(expr.otherwise)}")
+        out.append("END")
+        return " ".join(out)
+
+    def _cast(self, expr: n.Cast) -> str:
+        return f"CAST({self.expr(expr.operand)} AS {expr.type})"
+
+    def _collate(self, expr: n.Collate) -> str:
+        return f"({self.expr(expr.operand)} COLLATE {expr.collation})"
+
+    def _call(self, expr: n.Call) -> str:
+        args = ", ".join([self.expr(arg) for arg in expr.args])
+        if expr.star:
+            args = "*"
+        elif expr.distinct:
+            args = f"DISTINCT {args}"
+        out = f"{expr.name}({args})"
+        if expr.filter is not None:
+            out += f" FILTER (WHERE {self.expr(expr.filter)})"
+        return self._guarded(out, expr.guards)
+
+
+_RENDER: dict[type, Callable[[Renderer, Any], str]] = {
+    n.Literal: Renderer._literal,
+    n.Parameter: Renderer._parameter,
+    n.ColumnRef: Renderer._column,
+    n.Unary: Renderer._unary,
+    n.Binary: Renderer._binary,
+    n.Logic: Renderer._logic,
+    n.IsNull: Renderer._is_null,
+    n.Between: Renderer._between,
+    n.Like: Renderer._like,
+    n.In: Renderer._in,
+    n.Exists: Renderer._exists,
+    n.Scalar: Renderer._scalar,
+    n.Case: Renderer._case,
+    n.Cast: Renderer._cast,
+    n.Collate: Renderer._collate,
+    n.Call: Renderer._call,
+}

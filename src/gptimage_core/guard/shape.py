@@ -1,0 +1,354 @@
+"""Ring one: the statement that runs instead of the one that was asked for.
+
+THEOREM (guard-equivalence). Let P be a profile and D a database. Restrict D to P: keep the rows of each
+governed table that P permits, and in them put NULL for every field that it does not. For every SELECT that
+`parse` accepts and `shape` does not refuse, running the shaped statement on D gives what the original gives
+on the restriction; for UPDATE and DELETE, the rows they change in D are those that the original changes in
+the restriction and P lets be written, and no other row of D is different after. (Where the original leaves
+the choice to the database, so does the shaped one: bare columns beside aggregates, LIMIT without an order.
+The collation that a conditional column declares is lost.) `tests/properties/test_guard_equivalence.py`
+holds it.
+
+How: governed names are shadowed by CTEs (`shadow`), so whatever is read is read through the predicate; the
+rest is written anew from the resolved tree (`render`). UPDATE and DELETE keep their verb in front (a WITH
+there loses the row count) and take their rows from `WHERE key IN (WITH … SELECT key …)`.
+
+ 1. numbering: the profile's parameters first (`?1` … `?k`), then the user's own (`?k+1` …)
+ 2. the shadows of every governed table that is read
+ 3. the statement over them, with hidden key and subject columns where it is plain
+ 4. a second statement for the rows touched that step 3 cannot show
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gptimage_core.errors import GuardError
+from gptimage_core.guard import nodes as n
+from gptimage_core.guard.catalog import Catalog, Entry, Origin, Provided
+from gptimage_core.guard.profile import WITHHELD, Profile, Template
+from gptimage_core.guard.render import Renderer, quote
+from gptimage_core.guard.shadow import Shadows, subject_columns
+from gptimage_core.guard.shaped import Assignment, Cell, Insertion, Output, Shaped, StaticDenial, Text, Touch
+from gptimage_core.policy.binding import Column
+
+__all__ = ["WithheldUse", "shape"]
+
+_FILLED = ("tenant", "recorded", "collected_under")
+"""Roles that the guard fills into an INSERT that does not name them."""
+
+
+class WithheldUse(GuardError):
+    """A withheld column would decide something; `table`, `column`, `clause` say which and where."""
+
+    def __init__(self, table: str, column: str, clause: str) -> None:
+        self.table = table
+        self.column = column
+        self.clause = clause
+        message = f"`{table}.{column}` is withheld from the open access and cannot be used in {clause}"
+        super().__init__(f"{message}; leave it out, or open an access for a purpose that may read it")
+
+
+def shape(statement: n.Statement, profile: Profile, catalog: Catalog) -> Shaped:
+    """What to run under `profile`: pure; may be cached by (`profile.id`, `statement.sql`).
+
+    Raises `StaticDenial` where the profile denies whatever the row, `WithheldUse` (a `GuardError`) where a
+    withheld column would decide something.
+    """
+    if isinstance(statement.body, n.Insert):
+        return _insert(statement, statement.body)
+    for use in statement.uses:
+        _check_use(use, profile)
+    return _Shaping(statement, profile, catalog).shaped()
+
+
+def _check_use(use: n.Use, profile: Profile) -> None:
+    table, column = use.origin
+    access = profile.tables.get(table)
+    if access is not None and access.columns.get(column, WITHHELD).read == "withheld":
+        raise WithheldUse(table, column, use.clause)
+
+
+def _insert(statement: n.Statement, insert: n.Insert) -> Shaped:
+    """Bind every cell; the guard decides and fills. Whether the rows may be created is not asked here."""
+    entry = insert.entry
+    missing = [c.name for c in entry.table.columns if c.role in _FILLED and c.name not in insert.columns]
+    columns = (*insert.columns, *missing)
+    rows = tuple((*row, *(Cell(fill=True) for _ in missing)) for row in insert.rows)
+    if columns:
+        number, written = 0, []
+        for row in rows:
+            written.append("(" + ", ".join(f"?{number + i + 1}" for i in range(len(row))) + ")")
+            number += len(row)
+        values = f"({', '.join(quote(c) for c in columns)}) VALUES {', '.join(written)}"
+    else:
+        values = "DEFAULT VALUES"
+    returning = _returning(entry, insert.returning)
+    return Shaped(
+        "INSERT",
+        Text(
+            f"INSERT INTO main.{quote(entry.name)} {values}{returning}",
+            (),
+            tuple(range(statement.placeholders)),
+        ),
+        (entry.name,),
+        outputs=_key_output(entry, insert.returning),
+        target=entry.name,
+        returning=bool(returning),
+        insertion=Insertion(columns, rows),
+    )
+
+
+def _returning(entry: Entry, label: str | None) -> str:
+    return "" if label is None else f" RETURNING {quote(entry.key)} AS {quote(label)}"
+
+
+def _key_output(entry: Entry, label: str | None) -> tuple[Output, ...]:
+    return () if label is None else (Output(label, entry.name, entry.key, "no", False),)
+
+
+class _Shaping:
+    """One statement and one profile on their way together."""
+
+    def __init__(self, statement: n.Statement, profile: Profile, catalog: Catalog) -> None:
+        self.statement = statement
+        self.profile = profile
+        self.catalog = catalog
+        self.shadows = Shadows(profile, catalog)
+        self.prefix = ""
+        self.prefixed = 0
+
+    def shaped(self) -> Shaped:
+        self.prefix = self._shadow_all()
+        body = self.statement.body
+        if isinstance(body, n.Query):
+            self.prefixed = len(self.shadows.params)
+            return self._select(body)
+        assert isinstance(body, n.Update | n.Delete)
+        return self._write(body)
+
+    # the shadows
+
+    def _shadow_all(self) -> str:
+        statement = self.statement
+        return ", ".join(
+            self.shadows.shadow(statement.tables[name], needs, flagged=name in statement.guarded)
+            for name, needs in statement.needs.items()
+        )
+
+    def _with(self, renderer: Renderer, extra: str = "") -> str:
+        """The WITH: shadows, then (for writes) the target's rows, then the statement's own."""
+        parts = [part for part in (self.prefix, extra) if part]
+        for cte in self.statement.ctes:
+            columns = ", ".join(quote(name) for name in cte.columns)
+            parts.append(f"{quote(cte.name)}({columns}) AS ({renderer.query(cte.query)})")
+        return f"WITH {', '.join(parts)} " if parts else ""
+
+    # SELECT
+
+    def _select(self, query: n.Query) -> Shaped:
+        renderer, text = self._main()
+        core = query.cores[0]
+        plain = not query.ops and core.values is None and not core.aggregate and not core.distinct
+        outputs = self._outputs(query.provides)
+        touches: list[Touch] = []
+        hidden: list[str] = []
+        if plain:
+            for source in core.sources:
+                if source.entry is not None:
+                    touches.append(self._hide(source, source.entry, hidden, len(outputs)))
+        labelled = "".join(f', {sql} AS "gp:{i}"' for i, sql in enumerate(hidden))
+        sql = self._with(renderer) + renderer.query(query, labelled)
+        return Shaped(
+            "SELECT",
+            text(sql),
+            tuple(self.statement.tables),
+            outputs,
+            len(hidden),
+            tuple(touches),
+            self._touch(except_for=core if plain else None),
+        )
+
+    def _hide(self, source: n.Source, entry: Entry, hidden: list[str], shown: int) -> Touch:
+        """Append the source's key and subjects to the hidden outputs."""
+        alias, first = quote(source.alias), shown + len(hidden)
+        people = subject_columns(entry, self.catalog)
+        hidden.extend(f"{alias}.{quote(name)}" for name in (entry.key, *people))
+        return Touch(entry.name, first, tuple(range(first + 1, first + 1 + len(people))))
+
+    def _outputs(self, provides: list[Provided]) -> tuple[Output, ...]:
+        return tuple(self._output(provided) for provided in provides)
+
+    def _output(self, provided: Provided) -> Output:
+        bare = provided.bare or (None, None)
+        reads = {self._read(origin) for origin in provided.origins}
+        withheld: Literal["no", "if_null", "always"]
+        withheld = "always" if "withheld" in reads else "if_null" if "conditional" in reads else "no"
+        if provided.arms:
+            of_arms = {self._output(arm).withheld for arm in provided.arms}
+            withheld = of_arms.pop() if len(of_arms) == 1 else "if_null"
+        return Output(provided.name, bare[0], bare[1], withheld, provided.sealed)
+
+    def _read(self, origin: Origin) -> str:
+        access = self.profile.tables.get(origin[0])
+        return "withheld" if access is None else access.columns.get(origin[1], WITHHELD).read
+
+    # numbering
+
+    def _main(self) -> tuple[Renderer, _Texter]:
+        """A renderer whose user parameters keep their order, and what makes its `Text`."""
+        k = self.prefixed
+        return Renderer(lambda index: f"?{k + index + 1}"), _Texter(
+            tuple(self.shadows.params)[:k], list(range(self.statement.placeholders))
+        )
+
+    def _picking(self) -> tuple[Renderer, _Texter]:
+        """A renderer for a part of the statement: only the user parameters that it uses, in order of use."""
+        k = self.prefixed
+        texter = _Texter(tuple(self.shadows.params)[:k], [])
+
+        def parameter(index: int) -> str:
+            if index not in texter.placeholders:
+                texter.placeholders.append(index)
+            return f"?{k + texter.placeholders.index(index) + 1}"
+
+        return Renderer(parameter), texter
+
+    # UPDATE, DELETE
+
+    def _write(self, body: n.Update | n.Delete) -> Shaped:
+        entry, source = body.entry, body.source
+        pinned = (
+            [(c, v) for c, v in body.sets if entry.is_pinned(c.name)] if isinstance(body, n.Update) else []
+        )
+        sets = (
+            [(c, v) for c, v in body.sets if not entry.is_pinned(c.name)]
+            if isinstance(body, n.Update)
+            else []
+        )
+        rows = self._target_rows(body, [column.name for column, _ in sets])
+        needs = self.statement.target_needs | {column.name for column, _ in pinned}
+        access = self.shadows.access(entry)
+        chosen = self.shadows.select(entry, access, needs, rows, flagged=self.statement.target_guarded)
+        secret = self.shadows.secret(entry, "w")
+        self.prefixed = len(self.shadows.params)
+        extra = f"{secret} AS ({chosen})"
+        alias = quote(source.alias)
+
+        def choose(renderer: Renderer) -> str:
+            """FROM and WHERE over the target's rows."""
+            conditions = [f"{alias}.{quote(c.name)} IS {renderer.expr(v)}" for c, v in pinned]
+            if body.where is not None:
+                conditions.append(renderer.expr(body.where))
+            return f" FROM {secret} AS {alias}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+
+        renderer, text = self._main()
+        key = quote(entry.key)
+        keys = f"{key} IN ({self._with(renderer, extra)}SELECT {alias}.{key}{choose(renderer)})"
+        if isinstance(body, n.Update):
+            assigned = ", ".join(f"{quote(c.name)} = {renderer.expr(v)}" for c, v in sets) or f"{key} = {key}"
+            front = f"UPDATE main.{quote(entry.name)} SET {assigned}"  # noqa: S608  # names are quoted, values bound
+        else:
+            front = f"DELETE FROM main.{quote(entry.name)}"  # noqa: S608  # names are quoted, values bound
+        returning = _returning(entry, body.returning)
+        last = self.prefixed + self.statement.placeholders + 1
+        sealed = any(column.sealed for column, _ in sets)
+        picked, touch_text = self._picking()
+        people = subject_columns(entry, self.catalog)
+        arm = self._arm(entry, alias, people, choose(picked))
+        return Shaped(
+            "UPDATE" if isinstance(body, n.Update) else "DELETE",
+            text(f"{front} WHERE {keys}{returning}"),
+            tuple(self.statement.tables),
+            outputs=_key_output(entry, body.returning),
+            touch=self._touch_text(picked, touch_text, [arm], extra),
+            target=entry.name,
+            returning=bool(returning),
+            assignments=tuple(_assignment(column, value) for column, value in sets),
+            row=text(f"{front} WHERE {keys} AND {key} = ?{last}{returning}") if sealed else None,
+        )
+
+    def _target_rows(self, body: n.Update | n.Delete, columns: list[str]) -> tuple[Template, ...]:
+        """The predicates that a row must satisfy to be written, and to be read where the statement reads it.
+
+        A statement that names the rows by identifiers only reads nothing that has a category.
+        """
+        entry = body.entry
+        access = self.shadows.access(entry)
+        rows: list[Template] = []
+        read = self.statement.target_needs | self.statement.set_reads
+        if any(entry.columns_by_name[name].category != "identifier" for name in read):
+            if access.rows is None:
+                raise StaticDenial(entry.name, "read")
+            rows.append(access.rows)
+        if isinstance(body, n.Delete):
+            if access.delete is None:
+                raise StaticDenial(entry.name, "delete")
+            rows.append(access.delete)
+            return tuple(rows)
+        update = {name: access.columns.get(name, WITHHELD).update for name in columns}
+        denied = tuple(name for name, template in update.items() if template is None)
+        if denied:
+            raise StaticDenial(entry.name, "update", denied)
+        rows.extend(template for template in update.values() if template is not None)
+        for name in sorted(self.statement.set_reads):
+            when = access.columns.get(name, WITHHELD).when
+            if when is not None:  # what SET may not read of a row would overwrite it with NULL: leave the row
+                rows.append(when)
+        return tuple(rows) if rows else (access.rows or Template.text("0"),)
+
+    # the rows touched
+
+    def _touch(self, except_for: n.Core | None) -> Text | None:
+        renderer, text = self._picking()
+        return self._touch_text(renderer, text, [], "", except_for)
+
+    def _touch_text(
+        self, renderer: Renderer, text: _Texter, arms: list[str], extra: str, except_for: n.Core | None = None
+    ) -> Text | None:
+        """Key and subjects of every row that the statement's SELECTs go over, but for those of `except_for`.
+
+        What it over-approximates: GROUP BY, HAVING and LIMIT are not asked; a subquery that depends on an
+        outer row counts as every row that the access permits of its tables.
+        """
+        for core in self.statement.cores:
+            if core is except_for:
+                continue
+            for source in core.sources:
+                if source.entry is None:
+                    continue
+                people = subject_columns(source.entry, self.catalog)
+                rest = f" FROM {renderer.source(source)}" if core.correlated else renderer.rest(core)
+                arms.append(self._arm(source.entry, quote(source.alias), people, rest))
+        if not arms:
+            return None
+        union = " UNION ".join(dict.fromkeys(arms))
+        return text(
+            self._with(renderer, extra)
+            + (union if len(arms) > 1 else union.replace("SELECT", "SELECT DISTINCT", 1))
+        )
+
+    def _arm(self, entry: Entry, alias: str, people: list[str], rest: str) -> str:
+        width = max(len(subject_columns(e, self.catalog)) for e in self.statement.tables.values())
+        columns = [
+            str(entry.number),
+            f"{alias}.{quote(entry.key)}",
+            *(f"{alias}.{quote(name)}" for name in people),
+        ]
+        columns += ["NULL"] * (width - len(people))
+        return f"SELECT {', '.join(columns)}{rest}"
+
+
+class _Texter:
+    """Makes a `Text` of SQL, with the parameters that its renderer has used by then."""
+
+    def __init__(self, prefix: tuple[object, ...], placeholders: list[int]) -> None:
+        self.prefix = prefix
+        self.placeholders = placeholders
+
+    def __call__(self, sql: str) -> Text:
+        return Text(sql, self.prefix, tuple(self.placeholders))
+
+
+def _assignment(column: Column, value: n.Expr) -> Assignment:
+    return Assignment(column.name, value.index if isinstance(value, n.Parameter) else None, column.sealed)
