@@ -1,0 +1,15 @@
+"""The guard: what stands between an application's statements and its data.
+
+`guard`        the guard itself: accesses, statements, denials
+`handles`      open accesses, inherited and revoked
+`transaction`  a transaction under an access
+`maintenance`  the recorded, expiring way around, for migrations
+`profiles`     from decisions to what an access may do, kept while the answers stay the same
+`plans`        from a text to a plan: parsed once, shaped once per view
+`running`      one hop: execute, see what was touched, open, record
+`inserting`, `updating`, `rows`, `sealer`   the parts of it
+`grammar`, `shape`, `shadow`, `render`, …   pure text functions: what is read, and what runs instead
+`values`       `Withheld`: a field that the policy keeps back
+"""
+
+from __future__ import annotations

@@ -60,6 +60,11 @@ class RecordSink(Protocol):
         """
         ...
 
-    async def read(self, work: Callable[[sqlite3.Connection], tuple[T, AccessRecord | None]]) -> T:
-        """Run a read; give its answer once its record is durable. Without a record it comes at once."""
+    async def read(
+        self, work: Callable[[sqlite3.Connection], tuple[T, AccessRecord | None]], *, snapshot: bool = True
+    ) -> T:
+        """Run a read; give its answer once its record is durable. Without a record it comes at once.
+
+        `snapshot`: in one read transaction; right to leave out for exactly one statement.
+        """
         ...

@@ -1,0 +1,134 @@
+"""Words checked when an access is opened, and decisions about what is no table."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from gptimage_core.clock import Instant
+from gptimage_core.decision.compile import CompiledTimeline
+from gptimage_core.decision.decide import decide
+from gptimage_core.decision.model import Access, Actor, Decision, Effect, Facts, RowFacts, Value
+from gptimage_core.errors import GuardError
+from gptimage_core.guard.inserting import Refused
+from gptimage_core.guard.recording import Basis, record_of
+from gptimage_core.policy.document import Document
+from gptimage_core.policy.vocabulary import ACTORS, OPERATIONS, SHARING
+from gptimage_core.store.facts import facts_for
+
+if TYPE_CHECKING:
+    from gptimage_core.guard.guard import Guard
+    from gptimage_core.guard.handles import Handle
+
+__all__ = ["check_access", "judge"]
+
+_BUILT_IN_FACTS = frozenset(
+    {
+        "signed_in",
+        "signed_in_at",
+        "ticket_until",
+        "job_is_live",
+        "second_person_approved",
+        "instrument_covers_it",
+    }
+)
+
+
+def check_access(
+    compiled: CompiledTimeline,
+    now: Instant,
+    actor: Actor,
+    purpose: str,
+    operation: str | None,
+    recipient: str | None,
+    facts: Mapping[str, Value],
+) -> None:
+    """Refuse an access whose words the policy in force does not know: a typing error must not read as a
+    denial, and nothing may be asked for a purpose that nobody was told of."""
+    document = compiled.timeline.at(now).document
+    if actor.kind not in ACTORS:
+        raise GuardError(f"`{actor.kind}` is no kind of actor{_meant(actor.kind, ACTORS)}")
+    if not actor.tenant:
+        raise GuardError("an actor has a tenant; leave it out for the default one")
+    if purpose not in document.purpose:
+        raise GuardError(f"the policy has no purpose `{purpose}`{_meant(purpose, document.purpose)}")
+    if operation is not None and operation not in OPERATIONS:
+        raise GuardError(f"`{operation}` is no operation{_meant(operation, OPERATIONS)}")
+    if recipient is not None and recipient not in document.recipient:
+        raise GuardError(f"the policy has no recipient `{recipient}`{_meant(recipient, document.recipient)}")
+    if operation in SHARING and recipient is None:
+        raise GuardError(f"an access that states `{operation}` names its `recipient`")
+    for name in facts:
+        if name not in _BUILT_IN_FACTS:
+            _check_fact(name, document)
+
+
+def _check_fact(name: str, document: Document) -> None:
+    declared = document.fact.get(name)
+    if declared is None:
+        known = [*_BUILT_IN_FACTS, *(n for n, f in document.fact.items() if f.of == "access")]
+        raise GuardError(f"the policy has no fact `{name}`{_meant(name, known)}")
+    if declared.of != "access":
+        raise GuardError(
+            f"`{name}` is a fact of the {declared.of}; it is read there, not given by the access"
+        )
+
+
+def _meant(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    close = get_close_matches(word, list(known), 1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def judge(
+    guard: Guard,
+    handle: Handle,
+    now: Instant,
+    category: str,
+    operation: str | None,
+    recipient: str | None,
+    subjects: Sequence[str],
+    values: Mapping[str, Value],
+    statement: str,
+) -> Callable[[sqlite3.Connection], Decision]:
+    """The work that decides about people outside a table and writes the record in the same transaction."""
+    stated = operation or handle.operation
+    if stated is None:
+        raise GuardError("say which `operation` is asked about")
+    asked = Access(handle.actor, handle.purpose, stated, category, recipient or handle.recipient)
+    era = guard.compiled.era(now)
+    known = {
+        "collected_under": 0 if era is None else era.version,
+        "recorded": now,
+        "keep_ended": None,
+        **values,
+    }
+
+    def work(connection: sqlite3.Connection) -> Decision:
+        tenant = handle.actor.tenant
+        people = facts_for(connection, tenant, subjects, now)
+        row = RowFacts(tenant, tuple(subjects), people, known)
+        facts = Facts(access=handle.facts, row=row)
+        if handle.about is not None and handle.about not in subjects:
+            raise Refused(asked, facts, "it is not about the person that the access is about")
+        decision = decide(guard.compiled, asked, facts, now)
+        if decision.effect is not Effect.ALLOW:
+            raise Refused(asked, facts)
+        basis = Basis(
+            statement,
+            stated,
+            (category,),
+            decision.rules,
+            decision.digest,
+            decision.version,
+            None,
+            None,
+            False,
+            False,
+        )
+        touched = {category: tuple((subject, subject) for subject in subjects)} if subjects else {}
+        guard.sink.write_in(connection, record_of(handle, basis, now, touched))
+        return decision
+
+    return work

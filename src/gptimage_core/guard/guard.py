@@ -1,0 +1,292 @@
+"""The guard: every statement of an application passes it, or does not run.
+
+The way of a statement (design, section 4):
+
+ 1. an access must be open here; its transaction, if any, must be its own
+ 2. the plan: parsed, shaped for what this access may do, kept; or refused, or denied whatever the row
+ 3. one hop: execute, see which rows of which people it touched, open sealed values, write the record
+ 4. the answer leaves when the record is durable; earlier only where every rule that permits says so
+A denial is recorded in a transaction of its own before it is raised. INVARIANT (foreign-is-missing): rows of
+others are not matched, so a foreign id and a missing one run the same statements and give the same answer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from gptimage_core.clock import Clock, Instant
+from gptimage_core.decision.compile import CompiledTimeline
+from gptimage_core.decision.model import Access, Actor, Facts, Value
+from gptimage_core.errors import AccessDenied, GuardError
+from gptimage_core.guard.catalog import Catalog
+from gptimage_core.guard.checks import check_access, judge
+from gptimage_core.guard.denials import denial_of
+from gptimage_core.guard.handles import AccessBlock, Handle, current_handle
+from gptimage_core.guard.inserting import Refused
+from gptimage_core.guard.maintenance import Maintenance, open_maintenance
+from gptimage_core.guard.plans import Plan, Planner
+from gptimage_core.guard.profiles import Book, View
+from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
+from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.shaped import StaticDenial
+from gptimage_core.guard.transaction import TransactionScope
+from gptimage_core.policy.binding import DataMap
+from gptimage_core.ports.records import RecordSink
+from gptimage_core.store import denials
+from gptimage_core.store.database import Database
+from gptimage_core.store.denials import Denial
+from gptimage_core.vault.vault import Vault
+
+__all__ = ["Guard"]
+
+T = TypeVar("T")
+
+
+class Guard:
+    """Made once per database, after the core's tables are migrated and the ledger is replayed.
+
+    `datamap` is what `policy.bind` gave for the application's tables. `vault` may be left out where the
+    policy seals nothing of them.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledTimeline,
+        datamap: DataMap,
+        database: Database,
+        sink: RecordSink,
+        clock: Clock,
+        vault: Vault | None = None,
+    ) -> None:
+        self.compiled = compiled
+        self.datamap = datamap
+        self.database = database
+        self.sink = sink
+        self.clock = clock
+        self.vault = vault
+        self._book = Book(compiled, datamap)
+        self._catalog = Catalog.of(datamap)
+        self._sealer = Sealer(vault, datamap, compiled.timeline)
+        self._planner = Planner(self._book, self._catalog, self._sealer)
+
+    # Accesses
+
+    def access(
+        self,
+        actor: Actor,
+        *,
+        purpose: str,
+        operation: str | None = None,
+        recipient: str | None = None,
+        about: str | None = None,
+        facts: Mapping[str, Value] | None = None,
+    ) -> AccessBlock:
+        """Open an access: `async with guard.access(Actor.subject(id), purpose="provide_service"):`.
+
+        `operation` states what reading is for where it is more than reading (export, train, aggregate,
+        share, disclose), `recipient` with whom it is shared, `about` narrows it to one person's rows, `facts`
+        are what is known of the access itself (e.g. `signed_in_at`). Unknown words raise `GuardError` here.
+        """
+        return AccessBlock(self._handle(actor, purpose, operation, recipient, about, facts), sync=False)
+
+    def access_sync(
+        self,
+        actor: Actor,
+        *,
+        purpose: str,
+        operation: str | None = None,
+        recipient: str | None = None,
+        about: str | None = None,
+        facts: Mapping[str, Value] | None = None,
+    ) -> AccessBlock:
+        """`access` for sync code: `with guard.access_sync(…):`, around `.run_sync()`."""
+        return AccessBlock(self._handle(actor, purpose, operation, recipient, about, facts), sync=True)
+
+    def _handle(
+        self,
+        actor: Actor,
+        purpose: str,
+        operation: str | None,
+        recipient: str | None,
+        about: str | None,
+        facts: Mapping[str, Value] | None,
+    ) -> Handle:
+        known = facts or {}
+        check_access(self.compiled, self.clock.now(), actor, purpose, operation, recipient, known)
+        return Handle(self, actor, purpose, operation, recipient, about, known)
+
+    def maintenance(self, reason: str, ticket: str, until: Instant) -> Maintenance:
+        """The trusted path for migrations; see `guard.maintenance`. `until` is at most a day from now."""
+        return Maintenance(self, reason, ticket, until)
+
+    # Statements
+
+    async def run(self, sql: str, args: Sequence[Any], scope: TransactionScope | None = None) -> Any:
+        """Run one statement of the application under the access that is open here.
+
+        Raises `GuardError` for what is refused, `AccessDenied` (recorded) for what the policy denies, and
+        the database's own errors. `scope` is the transaction that is open here, if any.
+        """
+        window = open_maintenance(self)
+        if window is not None:
+            return await self._run_trusted(window, sql, args, scope)
+        handle = current_handle(self)
+        if scope is not None:
+            scope.check(handle)
+        now = self.clock.now()
+        view = self._book.view(handle, now)
+        try:
+            plan = self._planner.plan(view, sql, args)
+            if plan.idle:
+                return []
+            if plan.basis.tell:
+                refuse_unmet(handle, plan.basis)
+            if plan.verb == "SELECT":
+                return await self._read(plan, handle, now, args, scope)
+            return await self._write(plan, view, handle, now, args, scope)
+        except StaticDenial as denied:
+            raise await self._denied_statically(view, handle, denied, now, scope) from None
+        except Refused as refused:
+            raise await self._denied(refused, now, scope) from None
+
+    async def _read(
+        self, plan: Plan, handle: Handle, now: Instant, args: Sequence[Any], scope: TransactionScope | None
+    ) -> Answer:
+        work = reading(plan, handle, now, args)
+        if scope is not None:
+            answer, record = await scope.run_plain(work)
+            scope.records.append(record)
+            return answer
+        if plan.basis.release:
+            answer, record = await self.database.read(work, snapshot=plan.touch is not None)
+            self.sink.post(record)
+            return answer
+        return await self.sink.read(work, snapshot=plan.touch is not None)
+
+    async def _write(
+        self,
+        plan: Plan,
+        view: View,
+        handle: Handle,
+        now: Instant,
+        args: Sequence[Any],
+        scope: TransactionScope | None,
+    ) -> Answer:
+        work = writing(plan, view, handle, now, args)
+        write_in = self.sink.write_in
+
+        def recorded(connection: sqlite3.Connection) -> Answer:
+            answer, record = work(connection)
+            write_in(connection, record)
+            return answer
+
+        return await (self.database.write(recorded) if scope is None else scope.run(recorded))
+
+    async def run_ddl(self, ddl: str, scope: TransactionScope | None = None) -> Any:
+        """Change the schema: inside `guard.maintenance(…)` only."""
+        window = open_maintenance(self)
+        if window is None:
+            raise GuardError(
+                "the schema changes under `async with guard.maintenance(reason, ticket, until):`, or before "
+                "the guard is attached"
+            )
+        return await self._run_trusted(window, ddl, (), scope)
+
+    @property
+    def maintenance_is_open(self) -> bool:
+        """Whether a maintenance window is open here."""
+        return open_maintenance(self) is not None
+
+    def forget_statements(self) -> None:
+        """Drop every plan: the schema may have changed."""
+        self._book = Book(self.compiled, self.datamap)
+        self._planner = Planner(self._book, self._catalog, self._sealer)
+
+    async def _run_trusted(
+        self, window: Maintenance, sql: str, args: Sequence[Any], scope: TransactionScope | None
+    ) -> Any:
+        words = sql.split(None, 1)
+        record = window.record(words[0].upper() if words else "")
+        write_in = self.sink.write_in
+
+        def work(connection: sqlite3.Connection) -> Answer:
+            write_in(connection, record)
+            cursor = connection.execute(sql, args)
+            rows = cursor.fetchall()
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in rows]
+
+        return await (self.database.write(work) if scope is None else scope.run(work))
+
+    # Denials
+
+    async def _denied_statically(
+        self, view: View, handle: Handle, denied: StaticDenial, now: Instant, scope: TransactionScope | None
+    ) -> AccessDenied:
+        table = self.datamap.table(denied.table)
+        categories = () if table is None else table.categories
+        operations = view.operations(denied.operation)
+        if table is not None and denied.columns:
+            named = [column.category for column in table.columns if column.name in denied.columns]
+            categories = tuple(dict.fromkeys(c for c in named if c in categories)) or categories
+        refused = [c for c in categories if not any(view.permits(o, [c]) for o in operations)]
+        category = next(iter([*refused, *categories]), "")
+        access = Access(
+            handle.actor, handle.purpose, operations[0], category, view.recipient_for(operations[0])
+        )
+        return await self._denied(Refused(access, Facts(access=handle.facts)), now, scope)
+
+    async def _denied(self, refused: Refused, now: Instant, scope: TransactionScope | None) -> AccessDenied:
+        denial = denial_of(self.compiled, refused.access, refused.facts, now, refused.reason)
+        if scope is not None:
+            scope.denials.append(denial)
+        else:
+            await self.write_denial(denial)
+        return AccessDenied(denial.id)
+
+    async def write_denial(self, denial: Denial) -> None:
+        """Record a denial in a transaction of its own."""
+        await self.database.write(lambda connection: denials.record(connection, denial))
+
+    async def explain_denial(self, id: str) -> Denial | None:
+        """The recorded denial with this id, for operators; `None` where there is none."""
+        return await self.database.read(lambda connection: denials.lookup(connection, id))
+
+    # Rules outside tables
+
+    async def decide_and_record(
+        self,
+        category: str,
+        *,
+        operation: str | None = None,
+        recipient: str | None = None,
+        subjects: Sequence[str] = (),
+        values: Mapping[str, Value] | None = None,
+        statement: str = "DECIDE",
+        scope: TransactionScope | None = None,
+    ) -> Any:
+        """Ask the policy about something that is no statement on a table (an egress, a training step).
+
+        The open access says who and what for; `subjects` are the people it is about, whose facts are read in
+        the same transaction as the record is written; `values` are the row-level facts that are known.
+        Returns the `Decision` (with its obligations) once its record is durable; raises `AccessDenied`
+        otherwise. A denial says which condition failed, as for a statement.
+        """
+        handle = current_handle(self)
+        if scope is not None:
+            scope.check(handle)
+        now = self.clock.now()
+        work = judge(self, handle, now, category, operation, recipient, subjects, values or {}, statement)
+        try:
+            return await (self.database.write(work) if scope is None else scope.run(work))
+        except Refused as refused:
+            raise await self._denied(refused, now, scope) from None
+
+    async def in_transaction(
+        self, work: Callable[[sqlite3.Connection], T], scope: TransactionScope | None = None
+    ) -> T:
+        """Run the core's own work (`store.consents`, `store.subjects`, …) in a write transaction, or in the
+        application's open one. Application tables are not reached this way: it is the core's trusted path."""
+        return await (self.database.write(work) if scope is None else scope.run(work))

@@ -1,0 +1,165 @@
+"""Access handles: who acts, for which purpose, from when to when.
+
+    async with guard.access(Actor.subject(user_id), purpose="provide_service"):
+        images = await Image.select()
+
+INVARIANT (handle-is-open): a statement runs only under a handle that is open at that moment. Child tasks and
+threads inherit the handle of the code that started them, and lose it with it: at exit the handle is revoked,
+whoever still holds it, in whatever context. The innermost access wins; the outer one is restored at its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from gptimage_core.decision.model import Actor, Value
+from gptimage_core.errors import GuardError
+
+if TYPE_CHECKING:
+    from gptimage_core.guard.guard import Guard
+
+__all__ = ["AccessBlock", "Handle", "current_handle"]
+
+_GENERATORS = 0x20 | 0x200  # inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+_CONTEXT_MANAGERS: frozenset[CodeType] = frozenset(
+    {
+        contextlib._AsyncGeneratorContextManager.__aenter__.__code__,
+        contextlib._GeneratorContextManager.__enter__.__code__,
+    }
+)
+_CURRENT: ContextVar[Handle | None] = ContextVar("gptimage_access", default=None)
+
+
+class Handle:
+    """One open access. Made by `guard.access`; nothing else may make one."""
+
+    __slots__ = (
+        "about",
+        "actor",
+        "facts",
+        "facts_key",
+        "guard",
+        "id",
+        "open",
+        "operation",
+        "outer",
+        "plans",
+        "purpose",
+        "recipient",
+    )
+
+    def __init__(
+        self,
+        guard: Guard,
+        actor: Actor,
+        purpose: str,
+        operation: str | None,
+        recipient: str | None,
+        about: str | None,
+        facts: Mapping[str, Value],
+    ) -> None:
+        self.guard = guard
+        self.actor = actor
+        self.purpose = purpose
+        self.operation = operation
+        self.recipient = recipient
+        self.about = about
+        self.facts = facts
+        self.facts_key: tuple[tuple[str, Value], ...] = tuple(sorted(facts.items())) if facts else ()
+        self.id = secrets.token_hex(8)
+        self.open = False
+        self.outer: Handle | None = None
+        self.plans: Any = None
+
+    def __repr__(self) -> str:
+        state = "open" if self.open else "closed"
+        return f"<{state} access of {self.actor.kind} for {self.purpose}>"
+
+    def __reduce__(self) -> Any:
+        raise GuardError("an access is not sent elsewhere: send ids, and open an access where they are used")
+
+
+def current_handle(guard: Guard) -> Handle:
+    """The innermost open access of this guard; raises `GuardError` where there is none or it has ended."""
+    handle = _CURRENT.get()
+    while handle is not None and handle.guard is not guard:
+        handle = handle.outer
+    if handle is None:
+        raise GuardError(
+            'no access is open here; write `async with guard.access(Actor.subject(…), purpose="…"):` around'
+            " what reads or writes people's data"
+        )
+    if not handle.open:
+        raise GuardError(
+            f"the access for `{handle.purpose}` has ended and this code outlived it; a task that goes on"
+            " needs an access of its own: give it ids, and let it open one when it starts"
+        )
+    return handle
+
+
+class AccessBlock:
+    """What `guard.access(…)` gives: open it with `async with`, or (from `access_sync`) with `with`."""
+
+    __slots__ = ("_handle", "_sync", "_token")
+
+    def __init__(self, handle: Handle, sync: bool, caller: int = 2) -> None:
+        self._handle = handle
+        self._sync = sync
+        self._token: Token[Handle | None] | None = None
+        frame = sys._getframe(caller)
+        if frame.f_code.co_flags & _GENERATORS:
+            back = frame.f_back
+            if back is None or back.f_code not in _CONTEXT_MANAGERS:
+                raise GuardError(
+                    "a generator would hold this access open between its yields; collect the rows inside the "
+                    "access and yield them after it, or page by key with an access for each page"
+                )
+
+    async def __aenter__(self) -> Handle:
+        if self._sync:
+            raise GuardError(
+                "`access_sync` is opened with `with`; in a coroutine write `async with guard.access(…)`"
+            )
+        return self._enter()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit()
+
+    def __enter__(self) -> Handle:
+        if not self._sync:
+            raise GuardError(
+                "`access` is opened with `async with`; in sync code write `with guard.access_sync(…)`"
+            )
+        return self._enter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit()
+
+    def _enter(self) -> Handle:
+        handle = self._handle
+        if self._token is not None:
+            raise GuardError("an access is opened once; call `guard.access(…)` again")
+        handle.outer = _CURRENT.get()
+        self._token = _CURRENT.set(handle)
+        handle.open = True
+        return handle
+
+    def _exit(self) -> None:
+        self._handle.open = False  # first: whatever happens below, nobody uses it any more
+        if self._token is not None:
+            try:
+                _CURRENT.reset(self._token)
+            except ValueError:
+                # Left in another context than it was entered in: that context keeps a revoked handle, which
+                # refuses; there is nothing of ours to restore here.
+                return

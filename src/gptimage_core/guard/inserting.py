@@ -1,0 +1,218 @@
+"""INSERT: every row is filled in, decided as the facts it would be, sealed, and only then bound.
+
+1. technical columns are filled in (tenant, recorded, collected_under), and refused where given and wrong
+2. the row's people: its subject columns, or those of the row it hangs on (`via`), in the same transaction
+3. `decide` per category that the row gives a value of; NULL creates nothing, a row without any value is
+   decided for every category of the table
+4. sealed columns are sealed to the row's key
+A row that is refused refuses the statement: nothing of it is written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from gptimage_core.clock import Instant
+from gptimage_core.decision.compile import CompiledTimeline
+from gptimage_core.decision.decide import decide
+from gptimage_core.decision.model import Access, Decision, Effect, Facts, RowFacts
+from gptimage_core.decision.rows import row_facts
+from gptimage_core.errors import GuardError
+from gptimage_core.guard.handles import Handle
+from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.shaped import Cell, Insertion
+from gptimage_core.guard.values import FILLED, WITHHELD
+from gptimage_core.policy.binding import Column, DataMap, Table
+from gptimage_core.policy.vocabulary import IDENTIFIER
+from gptimage_core.ports.records import Touched
+from gptimage_core.store.facts import facts_for
+
+__all__ = ["Inserter", "Refused"]
+
+
+class Refused(Exception):  # never leaves the guard: it becomes a recorded denial
+    """A row that the policy refuses, with what was asked and known."""
+
+    def __init__(self, access: Access, facts: Facts, reason: str = "") -> None:
+        self.access = access
+        self.facts = facts
+        self.reason = reason
+        super().__init__("refused")
+
+
+class Inserter:
+    """Prepares the rows of one INSERT of one table."""
+
+    def __init__(
+        self, compiled: CompiledTimeline, datamap: DataMap, table: Table, insertion: Insertion, sealer: Sealer
+    ) -> None:
+        self._compiled = compiled
+        self._datamap = datamap
+        self._table = table
+        self._insertion = insertion
+        self._sealer = sealer
+        columns = [table.column(name) for name in insertion.columns]
+        self._columns: tuple[Column, ...] = tuple(column for column in columns if column is not None)
+        if len(self._columns) != len(insertion.columns):
+            raise GuardError(f"an INSERT into `{table.name}` names a column it does not have")
+        self._sealed = tuple(column for column in self._columns if column.sealed)
+
+    def rows(
+        self, connection: sqlite3.Connection, handle: Handle, now: Instant, args: Sequence[Any]
+    ) -> tuple[list[Any], Touched, list[Decision], list[str]]:
+        """The values to bind, row by row; the rows and their people; what was decided, of which categories.
+
+        Raises `Refused`.
+        """
+        era = self._compiled.era(now)
+        version = 0 if era is None else era.version
+        rows = [self._filled(cells, args, handle, now, version) for cells in self._insertion.rows]
+        bound: list[Any] = []
+        touched: list[tuple[str, str | None]] = []
+        decided: dict[tuple[str, tuple[str, ...]], Decision] = {}
+        for row in rows:
+            facts = self._facts(connection, handle.actor.tenant, row, now)
+            for category, decision in self._decide(handle, facts, row, now).items():
+                decided[category, decision.rules] = decision
+            people = tuple(str(s) for s in facts.subjects if s is not None)
+            self._seal(handle.actor.tenant, row, people)
+            bound.extend(row[column.name] for column in self._columns)
+            key = row.get(self._table.key)
+            touched += [("" if key is None else str(key), person) for person in people or (None,)]
+        return bound, {self._table.name: tuple(touched)}, list(decided.values()), [c for c, _ in decided]
+
+    def with_new_keys(self, touched: Touched, keys: list[Any], last: int | None) -> Touched:
+        """The rows with the keys that the database gave, where the statement named none."""
+        rows = touched[self._table.name]
+        if all(key for key, _ in rows):
+            return touched
+        if len(keys) != len(rows):
+            keys = [] if last is None or len(self._insertion.rows) != 1 else [last] * len(rows)
+        given = [str(key) for key in keys] or [""] * len(rows)
+        return {
+            self._table.name: tuple(
+                (key or new, person) for (key, person), new in zip(rows, given, strict=True)
+            )
+        }
+
+    # 1
+
+    def _filled(
+        self, cells: tuple[Cell, ...], args: Sequence[Any], handle: Handle, now: Instant, version: int
+    ) -> dict[str, Any]:
+        row: dict[str, Any] = {}
+        for column, cell in zip(self._columns, cells, strict=True):
+            if cell.fill:
+                value: Any = FILLED
+            else:
+                value = cell.value if cell.placeholder is None else args[cell.placeholder]
+            if value is WITHHELD:
+                raise GuardError(
+                    f"`{self._table.name}.{column.name}` of a new row is a withheld field of another one; "
+                    "read it under a purpose that permits it, or leave it out"
+                )
+            row[column.name] = self._technical(column, value, handle, now, version)
+        return row
+
+    def _technical(self, column: Column, value: Any, handle: Handle, now: Instant, version: int) -> Any:
+        name = f"`{self._table.name}.{column.name}`"
+        if column.role == "tenant":
+            if value is not FILLED and value != handle.actor.tenant:
+                raise GuardError(
+                    f"{name} is filled in by the guard: it is the tenant of the access, nothing else"
+                )
+            return handle.actor.tenant
+        if column.role == "collected_under":
+            if value is not FILLED and value != version:
+                raise GuardError(
+                    f"{name} is filled in by the guard: rows are collected under the version in force"
+                )
+            return version
+        if column.role == "recorded":
+            if value is FILLED:
+                return now
+            if type(value) is not int or not 0 < value <= now:
+                raise GuardError(
+                    f"{name} is an instant that has passed, in microseconds; leave it out for now"
+                )
+            return value
+        return None if value is FILLED else value
+
+    # 2
+
+    def _facts(
+        self, connection: sqlite3.Connection, tenant: str, row: dict[str, Any], now: Instant
+    ) -> RowFacts:
+        known = {name: _plain(value) for name, value in row.items()}
+        parent = self._parent(connection, self._table, known, tenant)
+        bare = row_facts(self._table, known, {}, parent)
+        people = facts_for(connection, tenant, [s for s in bare.subjects if s is not None], now)
+        return row_facts(self._table, known, people, parent)
+
+    def _parent(
+        self, connection: sqlite3.Connection, table: Table, row: dict[str, Any], tenant: str
+    ) -> RowFacts | None:
+        """The row that this one hangs on, up to where people are named. A missing one, or one of another
+        tenant, gives nobody: the same refusal."""
+        via = table.via
+        above = None if via is None else self._datamap.table(via.table)
+        if via is None or above is None:
+            return None
+        asked = [c.name for c in above.columns if c.role is not None]
+        names = ", ".join(_quoted(name) for name in asked)
+        found = connection.execute(
+            f"SELECT {names} FROM main.{_quoted(above.name)} WHERE {_quoted(above.key)} = ?",  # noqa: S608
+            (row.get(via.column),),
+        ).fetchone()
+        if found is None:
+            return None
+        values = {name: _plain(value) for name, value in zip(asked, found, strict=True)}
+        facts = row_facts(above, values, {}, self._parent(connection, above, values, tenant))
+        return facts if facts.tenant == tenant else None
+
+    # 3
+
+    def _decide(
+        self, handle: Handle, row: RowFacts, values: dict[str, Any], now: Instant
+    ) -> dict[str, Decision]:
+        facts = Facts(access=handle.facts, row=row)
+        given = {c.category for c in self._columns if c.category != IDENTIFIER and values[c.name] is not None}
+        asked = [c for c in self._table.categories if c in given] or list(self._table.categories)
+        out: dict[str, Decision] = {}
+        for category in asked:
+            access = Access(handle.actor, handle.purpose, "create", category)
+            if handle.about is not None and handle.about not in row.subjects:
+                raise Refused(access, facts, "the row is not about the person that the access is about")
+            decision = decide(self._compiled, access, facts, now)
+            if decision.effect is not Effect.ALLOW:
+                raise Refused(access, facts)
+            out[category] = decision
+        return out
+
+    # 4
+
+    def _seal(self, tenant: str, row: dict[str, Any], people: tuple[str, ...]) -> None:
+        if not self._sealed:
+            return
+        via = self._table.via
+        link = None if via is None else _plain(row.get(via.column))
+        key = _plain(row.get(self._table.key))
+        for column in self._sealed:
+            value = row[column.name]
+            if value is not None:
+                if not people:
+                    raise GuardError(
+                        f"`{self._table.name}.{column.name}` is sealed to a person, and the row names none"
+                    )
+                row[column.name] = self._sealer.seal(self._table, column, tenant, key, people[0], link, value)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a fact: ids that are UUIDs are text in the database."""
+    return value if value is None or isinstance(value, str | int | float | bytes) else str(value)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,201 @@
+"""From a statement's text to a plan: parsed once, shaped once per view, kept.
+
+What depends on the text alone (the tree) is kept per guard; what depends on the view (the shaped statement,
+its basis) with the view. Both are bounded: texts come from code, but nothing forces a program to stop
+writing new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from msgspec import Struct, structs
+
+from gptimage_core.errors import GuardError
+from gptimage_core.guard import nodes
+from gptimage_core.guard.aggregates import refuse_other_than_figures
+from gptimage_core.guard.catalog import Catalog
+from gptimage_core.guard.grammar import parse
+from gptimage_core.guard.inserting import Inserter
+from gptimage_core.guard.params import Binder, binder
+from gptimage_core.guard.profiles import Book, Variant, View
+from gptimage_core.guard.recording import Basis, basis_of
+from gptimage_core.guard.rows import Reader
+from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.shape import shape
+from gptimage_core.guard.shaped import Shaped
+from gptimage_core.guard.updating import Updater
+from gptimage_core.guard.values import FILLED, WITHHELD
+from gptimage_core.policy.binding import Table
+from gptimage_core.policy.vocabulary import IDENTIFIER
+
+__all__ = ["Plan", "Planner"]
+
+_MOST_STATEMENTS = 2048
+_VARIANTS: dict[str, Variant] = {"SELECT": "read", "INSERT": "read", "UPDATE": "update", "DELETE": "delete"}
+_Key = tuple[str, tuple[int, ...], bool]
+
+
+class Plan(Struct, frozen=True):
+    """How to run one statement under one view.
+
+    `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
+    UPDATE sets was withheld, so that there is nothing to do.
+    """
+
+    verb: str
+    shaped: Shaped | None
+    text: Binder | None
+    touch: Binder | None
+    reader: Reader | None
+    basis: Basis
+    target: Table | None = None
+    inserter: Inserter | None = None
+    updater: Updater | None = None
+    ending: int | None = None
+    idle: bool = False
+
+
+class Planner:
+    """Makes plans and keeps them."""
+
+    def __init__(self, book: Book, catalog: Catalog, sealer: Sealer) -> None:
+        self._book = book
+        self._catalog = catalog
+        self._sealer = sealer
+        self._trees: dict[str, nodes.Statement] = {}
+
+    def plan(self, view: View, sql: str, args: Sequence[Any]) -> Plan:
+        """The plan for a text. Raises `GuardError` for what the guard refuses, `StaticDenial` where the
+        policy does whatever the row."""
+        plan: Plan | None = view.statements.get(sql)
+        if plan is None:
+            plan = self._keep(view, sql, self._make(view, sql, (), False))
+        if plan.verb == "UPDATE":
+            return self._of_update(view, sql, args, plan)
+        return plan
+
+    def _of_update(self, view: View, sql: str, args: Sequence[Any], plan: Plan) -> Plan:
+        """Withheld and unfilled values are dropped from SET; clearing `keep_ended` is asked by itself."""
+        dropped = tuple(n for n, value in enumerate(args) if value is WITHHELD or value is FILLED)
+        ending = plan.ending
+        restores = ending is not None and ending not in dropped and args[ending] is None
+        if not dropped and not restores:
+            return plan
+        key: _Key = (sql, dropped, restores)
+        found: Plan | None = view.statements.get(key)
+        return found or self._keep(view, key, self._make(view, sql, dropped, restores))
+
+    def _keep(self, view: View, key: str | _Key, plan: Plan) -> Plan:
+        if len(view.statements) >= _MOST_STATEMENTS:
+            for old in list(view.statements)[: _MOST_STATEMENTS // 2]:
+                del view.statements[old]
+        view.statements[key] = plan
+        return plan
+
+    def _tree(self, sql: str) -> nodes.Statement:
+        tree = self._trees.get(sql)
+        if tree is None:
+            if len(self._trees) >= _MOST_STATEMENTS:
+                self._trees.clear()
+            tree = self._trees[sql] = parse(sql, self._catalog)
+        return tree
+
+    def _make(self, view: View, sql: str, dropped: tuple[int, ...], restores: bool) -> Plan:
+        tree = self._tree(sql)
+        variant: Variant = "restore" if restores else _VARIANTS[tree.verb]
+        if dropped:
+            without = _without(tree, dropped)
+            if without is None:
+                basis = Basis("UPDATE", "update", (), (), "", 0, None, None, False, False)
+                return Plan("UPDATE", None, None, None, None, basis, idle=True)
+            tree = without
+        profile = view.profiles[variant]
+        shaped = shape(tree, profile, self._catalog)
+        target = None if shaped.target is None else self._book.datamap.table(shaped.target)
+        updater = inserter = reader = None
+        if shaped.verb == "UPDATE":
+            updater = Updater(shaped, cast(Table, target), self._book.datamap, self._sealer)
+        if shaped.insertion is not None:
+            inserter = Inserter(
+                self._book.compiled, self._book.datamap, cast(Table, target), shaped.insertion, self._sealer
+            )
+        reader = Reader(shaped, profile.tag, self._catalog, self._sealer)
+        basis = self._basis(view, shaped, target, restores)
+        if basis.min_persons is not None:
+            refuse_other_than_figures(tree)
+        return Plan(
+            verb=shaped.verb,
+            shaped=shaped,
+            text=Binder(shaped.text),
+            touch=binder(shaped.touch),
+            reader=reader,
+            basis=basis,
+            target=target,
+            inserter=inserter,
+            updater=updater,
+            ending=None if updater is None else updater.ending,
+        )
+
+    def _basis(self, view: View, shaped: Shaped, target: Table | None, restores: bool) -> Basis:
+        if shaped.verb == "SELECT":
+            tables = [t for t in self._book.datamap.tables if t.name in shaped.tables]
+            named = self._named(shaped)
+            decided = [view.decision(view.operation, c) for t in tables for c in t.categories]
+            return basis_of(view, "SELECT", view.operation, tables, named, decided)
+        if target is None:
+            raise GuardError("a write names no table of the policy; it is refused")
+        if shaped.verb == "INSERT":
+            return basis_of(view, "INSERT", "create", [target], target.categories, ())
+        if shaped.verb == "DELETE":
+            decided = [view.decision("delete", c) for c in target.categories]
+            return basis_of(view, "DELETE", "delete", [target], target.categories, decided)
+        ends = any(_column(target, a.column).role == "keep_ended" for a in shaped.assignments)
+        if ends and not restores:
+            decided = [view.decision("delete", c) for c in target.categories]
+            return basis_of(view, "UPDATE", "delete", [target], target.categories, decided)
+        named = [_column(target, a.column).category for a in shaped.assignments]
+        named = [c for c in named if c != IDENTIFIER] or list(target.categories)
+        decided = [view.decision(o, c) for o in view.operations("update") for c in dict.fromkeys(named)]
+        operation = next((o for o in view.operations("update") if view.permits(o, named)), "update")
+        return basis_of(view, "UPDATE", operation, [target], named, decided)
+
+    def _named(self, shaped: Shaped) -> list[str]:
+        """The categories of the answer; a computed value may hold any that the tables have: none is named."""
+        named: list[str] = []
+        for output in shaped.outputs:
+            table = None if output.table is None else self._book.datamap.table(output.table)
+            if table is None or output.column is None:
+                return []
+            category = _column(table, output.column).category
+            if category != IDENTIFIER and output.withheld != "always":
+                named.append(category)
+        return named
+
+
+def _column(table: Table, name: str) -> Any:
+    column = table.column(name)
+    if column is None:
+        raise GuardError(f"`{table.name}` has no column `{name}`")
+    return column
+
+
+def _without(tree: nodes.Statement, dropped: tuple[int, ...]) -> nodes.Statement | None:
+    """The UPDATE without the assignments whose value was withheld; `None` where none is left."""
+    body = tree.body
+    if not isinstance(body, nodes.Update):
+        raise GuardError("a withheld field was used as a value; ask `value is WITHHELD` first")
+    kept = [
+        (column, value)
+        for column, value in body.sets
+        if not (isinstance(value, nodes.Parameter) and value.index in dropped)
+    ]
+    if len(body.sets) - len(kept) != len(dropped):
+        raise GuardError("a withheld field was used as a value in WHERE or in an expression of SET")
+    if not kept:
+        return None
+    placeholders = tree.placeholders
+    while placeholders - 1 in dropped:  # the database counts arguments up to the last one that is used
+        placeholders -= 1
+    return structs.replace(tree, body=structs.replace(body, sets=kept), placeholders=placeholders)

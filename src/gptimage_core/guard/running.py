@@ -1,0 +1,144 @@
+"""What happens where the data is, in one hop: run the shaped statement, see what it touched, open, record.
+
+Each function makes the work for one statement. A work function runs on the database's thread, inside one
+transaction, and returns plain rows; `Refused` leaves it where the policy refuses after seeing the rows, and
+everything the statement did is undone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from gptimage_core.clock import Instant
+from gptimage_core.decision.model import Access, Facts
+from gptimage_core.guard.handles import Handle
+from gptimage_core.guard.inserting import Refused
+from gptimage_core.guard.plans import Plan
+from gptimage_core.guard.profiles import View
+from gptimage_core.guard.recording import Basis, basis_of, record_of
+from gptimage_core.guard.values import FILLED, WITHHELD
+from gptimage_core.ports.records import AccessRecord, Touched
+
+__all__ = ["Answer", "reading", "writing"]
+
+Answer: TypeAlias = list[dict[str, Any]]
+Work: TypeAlias = Callable[[sqlite3.Connection], tuple[Answer, AccessRecord]]
+
+
+def reading(plan: Plan, handle: Handle, now: Instant, args: Sequence[Any]) -> Work:
+    """A SELECT. Run it in one read transaction where `plan.touch` is a second statement."""
+    text, reader, basis, touch = plan.text, plan.reader, plan.basis, plan.touch
+    assert text is not None
+    assert reader is not None
+    values = (handle.actor, handle.about, now)
+
+    def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
+        cursor = connection.execute(text.sql, text.bind(values, args))
+        cap = basis.max_rows
+        if cap is None:
+            fetched = cursor.fetchall()
+        else:
+            fetched = cursor.fetchmany(cap + 1)
+            cursor.close()
+        touched = reader.touched(fetched)
+        if touch is not None:
+            touched = _merged(
+                touched, reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
+            )
+        _check_bulk(plan, handle, touched, len(fetched))
+        if basis.min_persons is not None:
+            _check_persons(handle, basis, touched)
+        return reader.rows(fetched, handle.actor.tenant, cursor), record_of(handle, basis, now, touched)
+
+    return work
+
+
+def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence[Any]) -> Work:
+    """An INSERT, UPDATE or DELETE; run it in a write transaction."""
+    if plan.verb == "INSERT":
+        return _inserting(plan, view, handle, now, args)
+    touch, reader, updater, text = plan.touch, plan.reader, plan.updater, plan.text
+    assert touch is not None
+    assert reader is not None
+    assert text is not None
+    values = (handle.actor, handle.about, now)
+    if plan.verb == "UPDATE":
+        args = [None if value is WITHHELD or value is FILLED else value for value in args]
+
+    def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
+        touched = reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
+        _check_bulk(plan, handle, touched, 0)
+        if updater is not None:
+            keys = updater.run(connection, values, args, touched)
+        else:
+            keys = [row[0] for row in connection.execute(text.sql, text.bind(values, args)).fetchall()]
+        return reader.keys(keys), record_of(handle, plan.basis, now, touched)
+
+    return work
+
+
+def _inserting(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence[Any]) -> Work:
+    inserter, reader, text, target = plan.inserter, plan.reader, plan.text, plan.target
+    assert inserter is not None
+    assert reader is not None
+    assert text is not None
+    assert target is not None
+    sql = text.sql
+
+    def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
+        bound, touched, decided, categories = inserter.rows(connection, handle, now, args)
+        basis = basis_of(view, "INSERT", "create", [target], categories, decided)
+        refuse_unmet(handle, basis)
+        cursor = connection.execute(sql, bound)
+        keys = [row[0] for row in cursor.fetchall()]
+        touched = inserter.with_new_keys(touched, keys, cursor.lastrowid)
+        return reader.keys(keys), record_of(handle, basis, now, touched)
+
+    return work
+
+
+def refuse_unmet(handle: Handle, basis: Basis) -> None:
+    """An obligation that the guard cannot carry out is a refusal, not a wish."""
+    if basis.tell:
+        _refuse(
+            handle, basis, "the rule asks that the person is told, and this guard has no way to tell people"
+        )
+
+
+def _rows(connection: sqlite3.Connection, sql: str, args: list[Any]) -> list[tuple[Any, ...]]:
+    return connection.execute(sql, args).fetchall()
+
+
+def _merged(one: Touched, other: Touched) -> Touched:
+    if not one:
+        return other
+    both = dict(one)
+    for table, rows in other.items():
+        both[table] = tuple(dict.fromkeys((*both.get(table, ()), *rows)))
+    return both
+
+
+def _check_bulk(plan: Plan, handle: Handle, touched: Touched, fetched: int) -> None:
+    """X4: beyond the cap nothing is released or changed; ask for less."""
+    cap = plan.basis.max_rows
+    if cap is not None and (fetched > cap or any(len(rows) > cap for rows in touched.values())):
+        _refuse(handle, plan.basis, f"more than {cap} records at a time; ask for fewer")
+
+
+def _check_persons(handle: Handle, basis: Basis, touched: Touched) -> None:
+    """S16: a cell of fewer than k people is suppressed. Rows that name nobody count as one each."""
+    for rows in touched.values():
+        people = {("person", person) if person is not None else ("row", key) for key, person in rows}
+        if len(people) < (basis.min_persons or 0):
+            _refuse(handle, basis, f"a figure about fewer than {basis.min_persons} people is not released")
+    if not touched:
+        _refuse(handle, basis, f"a figure about fewer than {basis.min_persons} people is not released")
+
+
+def _refuse(handle: Handle, basis: Basis, why: str) -> None:
+    category = basis.categories[0] if basis.categories else ""
+    recipient = handle.recipient if basis.operation in ("share", "disclose", "sell") else None
+    access = Access(handle.actor, handle.purpose, basis.operation, category, recipient)
+    raise Refused(access, Facts(access=handle.facts), why)

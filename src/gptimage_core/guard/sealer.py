@@ -1,0 +1,85 @@
+"""Which key seals a column: the item's where deleting the item must reach it, else the person's.
+
+A category whose keeping ends with `item_deleted` is sealed per item (S32): the item is the row that owns it,
+that is the row itself, or where the table hangs on another one (`via`), that one. So destroying an image's
+key reaches its prompt and its references.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptimage_core.errors import GuardError, VaultError
+from gptimage_core.policy.binding import Column, DataMap, Table
+from gptimage_core.policy.timeline import Timeline
+from gptimage_core.vault.context import Context
+from gptimage_core.vault.sealing import armour, dearmour
+from gptimage_core.vault.vault import Vault
+
+__all__ = ["Sealer"]
+
+
+class Sealer:
+    """Seals and opens column values with the context of their row. Without a vault both raise."""
+
+    def __init__(self, vault: Vault | None, datamap: DataMap, timeline: Timeline) -> None:
+        self.vault = vault
+        per_item = {
+            name
+            for version in timeline.versions
+            for name, category in version.document.category.items()
+            if "item_deleted" in category.keep_until
+        }
+        self._per_item = frozenset(per_item)
+        for table in datamap.tables:
+            for column in table.columns:
+                if column.sealed and vault is None:
+                    raise GuardError(
+                        f"`{table.name}.{column.name}` is sealed by the policy; give the guard a vault"
+                    )
+
+    def seal(
+        self, table: Table, column: Column, tenant: str, key: Any, subject: str, link: Any, value: Any
+    ) -> str | None:
+        """The text to store; `None` stays NULL. Raises `GuardError` where the row has no key or no person."""
+        if value is None:
+            return None
+        place = self._context(table, column, tenant, key, subject, link)
+        vault = self._open_vault()
+        if column.type == "bytes":
+            if not isinstance(value, bytes | bytearray | memoryview):
+                raise GuardError(
+                    f"`{table.name}.{column.name}` holds bytes; {type(value).__name__} was given"
+                )
+            return armour(vault.seal_bytes(place, bytes(value)))
+        if not isinstance(value, str):
+            raise GuardError(f"`{table.name}.{column.name}` holds text; {type(value).__name__} was given")
+        return vault.seal_text(place, value)
+
+    def open(
+        self, table: Table, column: Column, tenant: str, key: str, subject: str, link: str, sealed: str
+    ) -> str | bytes:
+        """What was sealed in this place; raises `VaultError` for anything else."""
+        place = self._context(table, column, tenant, key, subject, link)
+        vault = self._open_vault()
+        if column.type == "bytes":
+            return vault.open_bytes(place, dearmour(sealed))
+        return vault.open_text(place, sealed)
+
+    def _open_vault(self) -> Vault:
+        if self.vault is None:
+            raise VaultError("this guard has no vault; give it one to read or write sealed columns")
+        return self.vault
+
+    def _context(
+        self, table: Table, column: Column, tenant: str, key: Any, subject: str, link: Any
+    ) -> Context:
+        if key is None or key == "":
+            raise GuardError(
+                f"`{table.name}.{column.name}` is sealed to its row, whose key is not known yet; "
+                "give the row a random text key (or a UUID) before it is inserted"
+            )
+        item = None
+        if column.category in self._per_item:
+            item = str(link) if table.via is not None else str(key)
+        return Context(tenant, subject, column.category, table.name, column.name, str(key), item)
