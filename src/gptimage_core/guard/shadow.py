@@ -67,7 +67,7 @@ class Shadows:
             raise StaticDenial(entry.name, "read")
         secret = self.secret(entry)
         body = self.select(entry, access, needs, (access.rows,), flagged=flagged)
-        return f"{secret} AS ({body}), {quote(entry.name)} AS (SELECT * FROM {secret})"
+        return f"{secret} AS ({body}), {quote(entry.name)} AS (SELECT * FROM {secret})"  # noqa: S608  # names are quoted, values bound
 
     def select(
         self, entry: Entry, access: TableAccess, needs: set[str], rows: tuple[Template, ...], *, flagged: bool
@@ -83,7 +83,7 @@ class Shadows:
         asked = [template for template in dict.fromkeys(rows) if template is not ALWAYS] or [ALWAYS]
         where = " AND ".join(f"({template.render(self.number)})" for template in asked)
         if flagged:
-            columns.append(f"({where}) AS {quote(MEMBER)}")
+            columns.append(f"(({where}) IS TRUE) AS {quote(MEMBER)}")
         return f"SELECT {', '.join(columns)} FROM main.{quote(entry.name)} WHERE {where}"  # noqa: S608  # names are quoted, values bound
 
     def _column(self, entry: Entry, access: TableAccess, column: Column) -> str:
