@@ -123,3 +123,19 @@ def test_lists_and_ordinals() -> None:
     assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 111)] == [
         "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "111th",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "ending"),
+    [
+        ("training_without_consent", "unless we know that you have agreed: “"),
+        ("collecting_from_children", "unless we know that you are old enough."),
+        ("browsing", "unless we know that a ticket for it is open."),
+        ("use_while_restricted", "when processing for you is restricted."),
+        ("sale", "Nobody may sell anything, for any purpose."),
+    ],
+)
+def test_a_prohibition_says_that_not_knowing_is_not_enough(rule: str, ending: str) -> None:
+    """A forbid with a denied condition fires when it is unknown, and its sentence says so (X6)."""
+    document = load_timeline(POLICIES / "gptimage").at(NOW).document
+    assert ending in rule_sentence("forbid", document.forbid[rule], document)

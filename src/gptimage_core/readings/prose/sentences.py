@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
+from gptimage_core.decision.conditions import Condition, Flag, Passed
 from gptimage_core.decision.terms import written
 from gptimage_core.policy.document import Category, Ceiling, Coarsening, Document, Obligation, Rule
 from gptimage_core.policy.vocabulary import ANY_PURPOSE, ANYONE, ANYTHING
@@ -44,13 +47,13 @@ def rule_sentence(kind: str, rule: Rule, document: Document) -> str:
     `You may read or export the text you write, to make and show your images, when it is the person's own.`
     """
     who = _who(kind, rule)
-    what = "anything" if ANYTHING in rule.what else join([_category(name, document) for name in rule.what])
+    what = _what(kind, rule, document)
     operations = join([OPERATION_WORDS[operation] for operation in rule.may], "or")
     parts = [f"{who} {operations} {what}"]
     if rule.to:
         parts.append(f"with {join([document.recipient[name].says for name in rule.to], 'or')}")
     sentence = " ".join(parts) + ", " + _purposes(rule, document)
-    sentence += _when(rule, document)
+    sentence += _when(kind, rule, document)
     sentence += "".join(f", {_LIFT_WORDS[lift]}" for lift in rule.even_when)
     duties = [obligation_words(obligation) for obligation in rule.then]
     if duties:
@@ -64,6 +67,12 @@ def _who(kind: str, rule: Rule) -> str:
     return "nobody may" if ANYONE in rule.who else f"{actor_words(rule.who)} must not"
 
 
+def _what(kind: str, rule: Rule, document: Document) -> str:
+    if ANYTHING in rule.what:
+        return "anything"
+    return join([_category(name, document) for name in rule.what], "and" if kind == "permit" else "or")
+
+
 def _category(name: str, document: Document) -> str:
     return document.category[name].says if name in document.category else name.replace("_", " ")
 
@@ -74,11 +83,26 @@ def _purposes(rule: Rule, document: Document) -> str:
     return "to " + join([document.purpose[name].says for name in rule.for_], "or to")
 
 
-def _when(rule: Rule, document: Document) -> str:
+def _when(kind: str, rule: Rule, document: Document) -> str:
+    """The conditions; in a `forbid`, a denied one reads "unless we know that …": unknown fires (X6)."""
     conditions = written(rule, document)
-    if not conditions:
-        return ""
-    return ", when " + join([to_you(condition_words(condition, document)) for condition in conditions])
+    denied = [(each, _opposite(each)) for each in conditions if kind == "forbid"]
+    unless = [opposite for _, opposite in denied if opposite is not None]
+    spared = {each for each, opposite in denied if opposite is not None}
+    said = [to_you(condition_words(each, document)) for each in conditions if each not in spared]
+    words = f", when {join(said)}" if said else ""
+    for each in unless:
+        words += f", unless we know that {to_you(condition_words(each, document))}"
+    return words
+
+
+def _opposite(condition: Condition) -> Condition | None:
+    """What must be known to hold for a denied condition not to fire; `None` for one that is not denied."""
+    match condition:
+        case Flag(expected=False) | Passed(fact="ticket_until", expected=True):
+            return structs.replace(condition, expected=not condition.expected)
+        case _:
+            return None
 
 
 def written_words(rule: Rule, document: Document) -> str:

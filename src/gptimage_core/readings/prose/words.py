@@ -83,11 +83,11 @@ def join(parts: Sequence[str], last: str = "and") -> str:
 
 
 _YOU = (
+    ("for the person", "for you"),
     ("the person's", "your"),
     ("the person is", "you are"),
     ("the person was", "you were"),
     ("the person has", "you have"),
-    ("for the person", "for you"),
     ("the account", "your account"),
 )
 
