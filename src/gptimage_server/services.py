@@ -17,7 +17,6 @@ from gptimage_server.web.limits import Limits
 
 if TYPE_CHECKING:
     from gptimage_core.guard.guard import Guard
-
     from gptimage_core.policy.timeline import Timeline, Version
     from gptimage_core.store.database import Database
     from gptimage_core.store.ledger import NegativeLedger

@@ -65,7 +65,7 @@ def environment(services: Services) -> Environment:
         navigation=NAVIGATION,
         contact=lambda: services.version().document.controller.contact,
         updated=lambda: day(services.version().effective),
-        signed_off=lambda: services.version().sign_off is not None,
+        signed_off=lambda: services.version().status == "final",
         errors_of=field_errors,
     )
     jinja.filters["day"] = day

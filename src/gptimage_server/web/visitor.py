@@ -8,13 +8,13 @@ A handler asks for what it needs, by parameter name:
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from msgspec import Struct
 
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import DEFAULT_TENANT, Actor, Value
+from gptimage_core.guard.handles import AccessBlock
 from gptimage_server.secrets import same, token_hash
 from gptimage_server.services import Services
 from gptimage_server.tables import Acceptance, Session
@@ -57,9 +57,7 @@ class Person(Struct, frozen=True):
         return {"signed_in": True, "signed_in_at": self.signed_in_at}
 
 
-def access_as(
-    services: Services, person: Person, purpose: str, **more: Any
-) -> AbstractAsyncContextManager[Any]:
+def access_as(services: Services, person: Person, purpose: str, **more: Any) -> AccessBlock:
     """`async with access_as(services, person, "provide_service"):` an access to this person's own rows."""
     return services.guard.access(person.actor, purpose=purpose, about=person.id, facts=person.facts, **more)
 

@@ -18,7 +18,7 @@ def notice_view(timeline: Timeline, now: Instant) -> NoticeView:
         version=version.number,
         digest=version.digest,
         updated=to_iso(version.effective)[:10],
-        draft=version.sign_off is None,
+        draft=version.status == "draft",
         contact=controller.contact,
         controller=controller.name,
         markdown=prose.notice_markdown(timeline, now),
