@@ -84,7 +84,7 @@ def _row(table: Table) -> st.SearchStrategy[dict[str, Any]]:
         build,
         some.row_values(),
         st.sampled_from((*some.TENANTS, "main", "main")),
-        st.lists(person, min_size=2, max_size=2),
+        st.lists(person, min_size=2, max_size=2) | st.just([None, None]),
         st.lists(st.sampled_from(("0", "0", "0", "1", "missing", None)), min_size=1, max_size=1),
     )
 

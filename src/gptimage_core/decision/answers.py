@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, assert_never
 
-from gptimage_core.clock import Instant, Span
+from gptimage_core.clock import Instant
 from gptimage_core.decision.conditions import (
     Between,
     Condition,
@@ -140,18 +140,19 @@ def _between(condition: Between) -> _Judge:
 
 def _elapsed(condition: Elapsed) -> _Judge:
     span, over = condition.span, condition.over
-    length = None if span.is_calendar else span.microseconds
+    length = span.microseconds
 
-    def judge(value: Value, now: Instant) -> bool | None:
+    def by_length(value: Value, now: Instant) -> bool | None:
         if type(value) is not int or value > now:
             return None
-        return (value + length <= now if length is not None else _calendar_over(span, value, now)) is over
+        return (value + length <= now) is over
 
-    return judge
+    def by_calendar(value: Value, now: Instant) -> bool | None:
+        if type(value) is not int or value > now:
+            return None
+        return (value < _FIRST_YEAR or span.after(value) <= now) is over
 
-
-def _calendar_over(span: Span, start: Instant, now: Instant) -> bool:
-    return start < _FIRST_YEAR or span.after(start) <= now
+    return by_calendar if span.is_calendar else by_length
 
 
 def _passed(condition: Passed) -> _Judge:

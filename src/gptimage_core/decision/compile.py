@@ -36,34 +36,58 @@ Key = tuple[str, str, str, str, str | None]
 class Term:
     """One conjunction of one rule, ready to be asked.
 
-    `flags` are its subject-level yes/no conditions, asked in one loop; `own` whether it asks for ownership;
-    `rest` everything else; `pairs` all of them again, for reasons. A permit's `SameTenant` and whatever its
-    siblings ask too is in the step's `common`, not here.
+    What is asked of nearly every access stands apart, so that it is answered in the loop of `decide`:
+    `tenant` and `own` (0 or 1 condition each), `personal` and `given` (yes/no facts about people and about
+    the access); `rest` is everything else, as functions. Of a permit, what its siblings ask too is in the
+    step's `common`, not here.
     """
 
-    __slots__ = ("conditions", "flags", "obligations", "own", "pairs", "release", "rest", "rule")
+    __slots__ = (
+        "conditions",
+        "given",
+        "obligations",
+        "own",
+        "personal",
+        "release",
+        "rest",
+        "rule",
+        "rules",
+        "tenant",
+    )
 
     def __init__(self, rule: str, conditions: Conjunction, source: Rule | None = None) -> None:
         self.rule = rule
+        self.rules = (rule,)
         self.conditions = conditions
         self.obligations: tuple[Obligation, ...] = tuple(source.then) if source else ()
         self.release = source.may_release_before_record if source else False
-        self.pairs: tuple[tuple[Condition, Answer], ...] = tuple((c, answer(c)) for c in conditions)
-        self.flags = tuple(
-            (c.fact, c.expected) for c in conditions if isinstance(c, Flag) and c.level == "subject"
-        )
-        self.own = any(isinstance(c, Own) for c in conditions)
-        self.rest = tuple(
-            asked
-            for c, asked in self.pairs
-            if not isinstance(c, Own | SameTenant) and not (isinstance(c, Flag) and c.level == "subject")
-        )
+        self.tenant: SameTenant | None = None
+        self.own: Own | None = None
+        personal: list[tuple[str, bool, Condition]] = []
+        given: list[tuple[str, bool, Condition]] = []
+        rest: list[tuple[Answer, Condition]] = []
+        for condition in conditions:
+            match condition:
+                case SameTenant():
+                    self.tenant = condition
+                case Own():
+                    self.own = condition
+                case Flag(fact=fact, expected=expected, level="subject"):
+                    personal.append((fact, expected, condition))
+                case Flag(fact=fact, expected=expected, level="access"):
+                    given.append((fact, expected, condition))
+                case _:
+                    rest.append((answer(condition), condition))
+        self.personal, self.given, self.rest = tuple(personal), tuple(given), tuple(rest)
 
 
 class Step:
-    """What one version asks for one key. `permits` without what is in `common`; `whole` with it."""
+    """What one version asks for one key. `permits` without what is in `common`; `whole` with it.
 
-    __slots__ = ("common", "forbids", "permits", "signature", "version", "whole")
+    `is_one`: there is one permit only, and `common` is all of it.
+    """
+
+    __slots__ = ("common", "forbids", "is_one", "permits", "signature", "version", "whole")
 
     def __init__(self, version: int, permits: list[Term], forbids: list[Term]) -> None:
         self.version = version
@@ -75,6 +99,7 @@ class Step:
         self.common = Term("", shared)
         self.permits = tuple(_without(term, shared) for term in permits)
         self.forbids = tuple(forbids)
+        self.is_one = len(permits) == 1
         self.signature = (
             tuple((t.rule, t.conditions, repr(t.obligations), t.release) for t in permits),
             tuple((t.rule, t.conditions) for t in forbids),

@@ -51,7 +51,7 @@ _MOST_RESIDUALS = 256
 
 def decide(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instant) -> Decision:
     """Decide one access at `now` (UTC microseconds). Never raises; see the module for the steps."""
-    era = compiled.era(now)
+    era = compiled.last if now >= compiled.last_start else compiled.era(now)
     if era is None:
         return Decision(_DENY, (), (), None, "", 0, _NO_POLICY, False, now)
     actor = access.actor
@@ -72,62 +72,74 @@ def decide(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instan
     else:
         people = tuple(row.people.get(each, _NOTHING) for each in subjects if each is not None)
         person = _Together(people) if people else _NOTHING
-    own = people and actor.id is not None and actor.id in subjects
-    same_tenant = row.tenant == actor.tenant
     held: list[Term] = []
     in_force = 0
     known = facts.access
     for step in steps:
-        fired = [t.rule for t in step.forbids if not _excluded(t, person, known, row, people, actor, now)]
-        if fired:
-            rules = tuple(dict.fromkeys(fired))
-            return Decision(_DENY, rules, (), None, era.digest, era.version, (), False, now)
-        before = len(held)
-        if same_tenant and _holds(step.common, own, person, known, row, people, actor, now):
-            for term in step.permits:
-                if _holds(term, own, person, known, row, people, actor, now):
-                    held.append(term)
-        if len(held) == before:
-            missing = _missing(step, known, row, people, actor, now)
-            return Decision(_DENY, (), (), None, era.digest, era.version, missing, False, now)
+        if step.forbids:
+            fired = [t.rule for t in step.forbids if not _excluded(t, person, known, row, people, actor, now)]
+            if fired:
+                rules = tuple(dict.fromkeys(fired))
+                return Decision(_DENY, rules, (), None, era.digest, era.version, (), False, now)
+        if not step.permits:
+            return Decision(_DENY, (), (), None, era.digest, era.version, (), False, now)
+        shared = _failing(step.common, person, known, row, people, actor, now)
+        if not shared and step.is_one:
+            held.append(step.permits[0])
+        else:
+            failing = [(t, _failing(t, person, known, row, people, actor, now)) for t in step.permits]
+            before = len(held)
+            if not shared:
+                held += [t for t, conditions in failing if not conditions]
+            if len(held) == before:
+                missing = _nearest(failing, shared)
+                return Decision(_DENY, (), (), None, era.digest, era.version, missing, False, now)
         if step.version == era.version:
             in_force = len(held)
     rules, duties, release = _sum(held, in_force)
     return Decision(_ALLOW, rules, duties, None, era.digest, era.version, (), release, now)
 
 
-def _holds(
+def _failing(
     term: Term,
-    own: object,
     person: Known,
     known: Known,
     row: RowFacts,
     people: People,
     actor: Actor,
     now: Instant,
-) -> bool:
-    """Every condition of the term is known to hold."""
-    if term.own and not own:
-        return False
-    for fact, expected in term.flags:
+) -> list[Condition]:
+    """The conditions of the term that are not known to hold."""
+    failing: list[Condition] = []
+    if term.tenant is not None and row.tenant != actor.tenant:
+        failing.append(term.tenant)
+    if term.own is not None and not (people and actor.id is not None and actor.id in row.subjects):
+        failing.append(term.own)
+    for fact, expected, condition in term.personal:
         if person.get(fact) is not expected:
-            return False
-    for asked in term.rest:  # noqa: SIM110 - a generator costs more than the question
+            failing.append(condition)
+    for fact, expected, condition in term.given:
+        if known.get(fact) is not expected:
+            failing.append(condition)
+    for asked, condition in term.rest:
         if asked(known, row, people, actor, now) is not True:
-            return False
-    return True
+            failing.append(condition)
+    return failing
 
 
 def _excluded(
     forbid: Term, person: Known, known: Known, row: RowFacts, people: People, actor: Actor, now: Instant
 ) -> bool:
     """Some condition of the forbid is known not to hold; otherwise it fires (unknown-denies)."""
-    for fact, expected in forbid.flags:
+    for fact, expected, _ in forbid.personal:
         if person.get(fact) is (not expected):
             return True
-    if forbid.own and people and actor.id is not None and actor.id not in row.subjects:
+    for fact, expected, _ in forbid.given:
+        if known.get(fact) is (not expected):
+            return True
+    if forbid.own is not None and people and actor.id is not None and actor.id not in row.subjects:
         return True
-    return any(asked(known, row, people, actor, now) is False for asked in forbid.rest)
+    return any(asked(known, row, people, actor, now) is False for asked, _ in forbid.rest)
 
 
 class _Together(dict[str, Value]):
@@ -146,7 +158,7 @@ class _Together(dict[str, Value]):
 def _sum(held: list[Term], in_force: int) -> tuple[tuple[str, ...], tuple[Obligation, ...], bool]:
     """The permits in force that hold, and what all that hold demand (obligations-add-up)."""
     if len(held) == 1:
-        return (held[0].rule,), held[0].obligations, held[0].release
+        return held[0].rules, held[0].obligations, held[0].release
     rules = tuple(dict.fromkeys(term.rule for term in held[:in_force]))
     duties: list[Obligation] = []
     for term in held:
@@ -154,25 +166,18 @@ def _sum(held: list[Term], in_force: int) -> tuple[tuple[str, ...], tuple[Obliga
     return rules, tuple(duties), all(term.release for term in held)
 
 
-def _missing(step: Step, known: Known, row: RowFacts, people: People, actor: Actor, now: Instant) -> _Missing:
+def _nearest(failing: list[tuple[Term, list[Condition]]], shared: list[Condition]) -> _Missing:
     """Of the permits that came nearest, the conditions that are not known to hold."""
-    shared = [c for c, asked in step.common.pairs if asked(known, row, people, actor, now) is not True]
-    failing = [
-        (t.rule, [c for c, asked in t.pairs if asked(known, row, people, actor, now) is not True])
-        for t in step.permits
-    ]
-    return _nearest(failing, shared)
-
-
-def _nearest(failing: list[tuple[str, list[Condition]]], shared: list[Condition]) -> _Missing:
     if not failing:
         return ()
-    fewest = min(len(conditions) for _, conditions in failing)
+    fewest = min([len(conditions) for _, conditions in failing])
     return tuple(
-        (rule, condition)
-        for rule, conditions in failing
-        if len(conditions) == fewest
-        for condition in (*shared, *conditions)
+        [
+            (term.rule, condition)
+            for term, conditions in failing
+            if len(conditions) == fewest
+            for condition in (*shared, *conditions)
+        ]
     )
 
 
@@ -246,7 +251,5 @@ def _left_to_exclude(forbid: Term, answers: dict[Condition, bool | None], has_id
 
 
 def _missing_before_rows(step: Step, answers: dict[Condition, bool | None], has_id: bool) -> _Missing:
-    failing = [
-        (t.rule, [c for c in t.conditions if _is_settled(c, answers, has_id) is False]) for t in step.whole
-    ]
+    failing = [(t, [c for c in t.conditions if _is_settled(c, answers, has_id) is False]) for t in step.whole]
     return _nearest(failing, [])
