@@ -156,7 +156,7 @@ class _Shaping:
         if plain:
             for source in core.sources:
                 if source.entry is not None:
-                    touches.append(self._hide(source, source.entry, hidden, len(outputs)))
+                    touches.append(self._hide(source, source.entry, core, hidden))
         labelled = "".join(f', {sql} AS "gp:{i}"' for i, sql in enumerate(hidden))
         sql = self._with(renderer) + renderer.query(query, labelled)
         return Shaped(
@@ -169,12 +169,22 @@ class _Shaping:
             self._touch(except_for=core if plain else None),
         )
 
-    def _hide(self, source: n.Source, entry: Entry, hidden: list[str], shown: int) -> Touch:
-        """Append the source's key and subjects to the hidden outputs."""
-        alias, first = quote(source.alias), shown + len(hidden)
-        people = subject_columns(entry, self.catalog)
-        hidden.extend(f"{alias}.{quote(name)}" for name in (entry.key, *people))
-        return Touch(entry.name, first, tuple(range(first + 1, first + 1 + len(people))))
+    def _hide(self, source: n.Source, entry: Entry, core: n.Core, hidden: list[str]) -> Touch:
+        """Where the source's key and subjects stand: where the answer shows them, else hidden at its end."""
+        shown: dict[str, int] = {}
+        for index, item in enumerate(core.items):
+            column = item.expr
+            if isinstance(column, n.ColumnRef) and column.source is source and column.provided is not None:
+                shown.setdefault(column.provided.name, index)
+
+        def place(name: str) -> int:
+            if name not in shown:
+                shown[name] = len(core.items) + len(hidden)
+                hidden.append(f"{quote(source.alias)}.{quote(name)}")
+            return shown[name]
+
+        key = place(entry.key)
+        return Touch(entry.name, key, tuple(place(name) for name in subject_columns(entry, self.catalog)))
 
     def _outputs(self, provides: list[Provided]) -> tuple[Output, ...]:
         return tuple(self._output(provided) for provided in provides)
