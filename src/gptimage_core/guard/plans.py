@@ -21,10 +21,11 @@ from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.params import Binder, binder
 from gptimage_core.guard.profiles import Book, Variant, View
 from gptimage_core.guard.recording import Basis, basis_of
+from gptimage_core.guard.render import quote
 from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.shape import shape
-from gptimage_core.guard.shaped import Shaped
+from gptimage_core.guard.shaped import Shaped, Text
 from gptimage_core.guard.updating import Updater
 from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.policy.binding import Table
@@ -41,13 +42,15 @@ class Plan(Struct, frozen=True):
     """How to run one statement under one view.
 
     `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
-    UPDATE sets was withheld, so that there is nothing to do.
+    UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not know
+    its rows before: the statement with key and people in its RETURNING.
     """
 
     verb: str
     shaped: Shaped | None
     text: Binder | None
     touch: Binder | None
+    quick: Binder | None
     reader: Reader | None
     basis: Basis
     target: Table | None = None
@@ -109,7 +112,7 @@ class Planner:
             without = _without(tree, dropped)
             if without is None:
                 basis = Basis("UPDATE", "update", (), (), "", 0, None, None, False, False)
-                return Plan("UPDATE", None, None, None, None, basis, idle=True)
+                return Plan("UPDATE", None, None, None, None, None, basis, idle=True)
             tree = without
         profile = view.profiles[variant]
         shaped = shape(tree, profile, self._catalog)
@@ -130,6 +133,7 @@ class Planner:
             shaped=shaped,
             text=Binder(shaped.text),
             touch=binder(shaped.touch),
+            quick=binder(_quick(tree, shaped, target, basis)),
             reader=reader,
             basis=basis,
             target=target,
@@ -179,6 +183,16 @@ def _column(table: Table, name: str) -> Any:
     if column is None:
         raise GuardError(f"`{table.name}` has no column `{name}`")
     return column
+
+
+def _quick(tree: nodes.Statement, shaped: Shaped, target: Table | None, basis: Basis) -> Text | None:
+    """The write with key and people in its RETURNING, where nothing must be known of its rows before."""
+    plain = target is not None and bool(target.subjects) and not tree.cores and shaped.row is None
+    if shaped.verb not in ("UPDATE", "DELETE") or not plain or basis.max_rows is not None or target is None:
+        return None
+    people = ", ".join(quote(name) for name in target.subjects)
+    front = "," if shaped.returning else f" RETURNING {quote(target.key)},"
+    return structs.replace(shaped.text, sql=f"{shaped.text.sql}{front} {people}")
 
 
 def _without(tree: nodes.Statement, dropped: tuple[int, ...]) -> nodes.Statement | None:

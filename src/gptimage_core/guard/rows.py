@@ -28,7 +28,18 @@ _Pairs: TypeAlias = Callable[[list[tuple[Any, ...]]], tuple[tuple[str, str | Non
 class Reader:
     """Reads the answer of one shaped statement. Made once per statement text and profile."""
 
-    __slots__ = ("_catalog", "_first", "_fixes", "_hidden", "_names", "_sealer", "_tag", "_touching")
+    __slots__ = (
+        "_at_once",
+        "_catalog",
+        "_first",
+        "_fixes",
+        "_hidden",
+        "_names",
+        "_sealer",
+        "_tag",
+        "_target",
+        "_touching",
+    )
 
     def __init__(self, shaped: Shaped, tag: str, catalog: Catalog, sealer: Sealer) -> None:
         self._catalog = catalog
@@ -36,6 +47,9 @@ class Reader:
         self._tag = tag
         self._hidden = shaped.hidden
         self._touching = [(touch.table, _pairing(touch)) for touch in shaped.touches]
+        self._target = shaped.target or ""
+        people = len(entry.subjects) if (entry := catalog.entry(self._target)) is not None else 0
+        self._at_once = _pairing(Touch(self._target, 0, tuple(range(1, people + 1))))
         self._names: tuple[str, ...] | None = None
         self._first = shaped.outputs[0].name if shaped.outputs else ""
         self._fixes: list[tuple[int, _Fix]] = []
@@ -81,6 +95,10 @@ class Reader:
             before = touched.get(table)
             touched[table] = found if before is None else tuple(dict.fromkeys((*before, *found)))
         return touched
+
+    def touched_at_once(self, found: list[tuple[Any, ...]]) -> Touched:
+        """The same from a write's RETURNING: (key, subject, …)."""
+        return {self._target: self._at_once(found)} if found else {}
 
     def touched_by(self, found: Sequence[tuple[Any, ...]]) -> Touched:
         """The same from a touch statement's rows: (table number, key, subject, …)."""

@@ -15,9 +15,11 @@ from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.inserting import Refused
+from gptimage_core.guard.params import Binder
 from gptimage_core.guard.plans import Plan
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
+from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.ports.records import AccessRecord, Touched
 
@@ -64,8 +66,11 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
     assert reader is not None
     assert text is not None
     values = (handle.actor, handle.about, now)
-    if plan.verb == "UPDATE":
+    if updater is not None:
         args = [None if value is WITHHELD or value is FILLED else value for value in args]
+        updater.check(args, now)
+    if plan.quick is not None:
+        return _writing_at_once(plan, plan.quick, reader, handle, now, args)
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
         touched = reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
@@ -75,6 +80,20 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
         else:
             keys = [row[0] for row in connection.execute(text.sql, text.bind(values, args)).fetchall()]
         return reader.keys(keys), record_of(handle, plan.basis, now, touched)
+
+    return work
+
+
+def _writing_at_once(
+    plan: Plan, quick: Binder, reader: Reader, handle: Handle, now: Instant, args: Sequence[Any]
+) -> Work:
+    values, basis = (handle.actor, handle.about, now), plan.basis
+    returning = plan.shaped is not None and plan.shaped.returning
+
+    def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
+        found = _rows(connection, quick.sql, quick.bind(values, args))
+        answer = reader.keys([row[0] for row in found]) if returning else []
+        return answer, record_of(handle, basis, now, reader.touched_at_once(found))
 
     return work
 

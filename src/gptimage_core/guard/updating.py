@@ -59,9 +59,6 @@ class Updater:
         self, connection: sqlite3.Connection, values: Values, args: Sequence[Any], touched: Touched
     ) -> list[Any]:
         """Change the rows that were found (`touched`); returns the keys where the statement returns them."""
-        now = values[2]
-        if self.ending is not None:
-            self._check_ending(args[self.ending], now)
         keys = list(dict.fromkeys(key for key, _ in touched.get(self._table.name, ())))
         if any(args[at] is not None for _, at in self._sealed):
             return self._row_by_row(connection, values, args, keys)
@@ -70,7 +67,9 @@ class Updater:
 
     # 2
 
-    def _check_ending(self, value: Any, now: Instant) -> None:
+    def check(self, args: Sequence[Any], now: Instant) -> None:
+        """Keeping ends at an instant that has passed; raises `GuardError` before anything runs."""
+        value = None if self.ending is None else args[self.ending]
         if value is not None and (type(value) is not int or not 0 < value <= now):
             raise GuardError(
                 f"`keep_ended` of `{self._table.name}` is NULL or an instant that has passed (microseconds)"
