@@ -1,8 +1,8 @@
 """Who is asking: the session's cookie, looked up by the hash of its token.
 
-A handler asks for what it needs, by parameter name:
-`visitor: Person | None` (signed in or not), `person: Person` (signed in; else `SignInFirst`),
-`member: Person` (signed in and the terms accepted; else `TermsFirst`). A person's own rights ask for
+A handler asks for what it needs, by parameter name; `Given` says that the app fills it in:
+`visitor: Given[Person | None]` (signed in or not), `person: Given[Person]` (signed in; else `SignInFirst`),
+`member: Given[Person]` (signed in and the terms accepted; else `TermsFirst`). A person's own rights ask for
 `person` only, since they hold before any acceptance (X10).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from litestar.di import NamedDependency as Given
 from msgspec import Struct
 
 from gptimage_core.clock import Instant
@@ -24,6 +25,7 @@ from gptimage_server.web.errors import SignInFirst, TermsFirst
 
 __all__ = [
     "TERMS",
+    "Given",
     "Person",
     "access_as",
     "provide_member",
@@ -67,20 +69,20 @@ def provide_services(request: AppRequest) -> Services:
     return services
 
 
-async def provide_visitor(request: AppRequest, services: Services) -> Person | None:
+async def provide_visitor(request: AppRequest, services: Given[Services]) -> Person | None:
     """The person behind the session's cookie, or nobody; `request.state.person` for the page's head."""
     person = await find_session(services, request.cookies.get(SESSION, ""))
     request.state.person = person
     return person
 
 
-async def provide_person(visitor: Person | None) -> Person:
+async def provide_person(visitor: Given[Person | None]) -> Person:
     if visitor is None:
         raise SignInFirst
     return visitor
 
 
-async def provide_member(person: Person, services: Services) -> Person:
+async def provide_member(person: Given[Person], services: Given[Services]) -> Person:
     async with access_as(services, person, "honour_rights"):
         accepted = await Acceptance.exists().where(
             (Acceptance.owner == person.id) & (Acceptance.terms == TERMS)

@@ -30,6 +30,7 @@ __all__ = ["Claim", "is_live", "mail_link", "use"]
 
 _USE = "sign-in-link"
 _SERVER = Actor.service("server")
+_MAILER = "email_provider"
 _LONGEST = 2048
 
 
@@ -52,6 +53,10 @@ async def mail_link(services: Services, *, email: str, country: str | None, may_
         await SignInLink.insert(
             SignInLink(id=new_id(), token_hash=token_hash(token), expires_at=life.after(now))
         ).run()
+        # The mail is egress (S20): the policy is asked, and its answer recorded, before anything leaves.
+        await services.guard.decide_and_record(
+            "sign_in_link", operation="share", recipient=_MAILER, statement="MAIL sign-in link"
+        )
     await services.mail.send(_letter(services, email, token, life.microseconds // 60_000_000), now=now)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, Router, get, post
+from litestar.params import FromPath
 
 from gptimage_core.clock import HOUR
 from gptimage_server.features.accounts import gate as gates
@@ -36,7 +37,7 @@ from gptimage_server.web.cookies import GATE, SESSION, YOUNG, drop_cookie, set_c
 from gptimage_server.web.errors import Missing, NotAllowed, Refused, TooMany
 from gptimage_server.web.forms import read, refuse
 from gptimage_server.web.places import CODES, COUNTRIES
-from gptimage_server.web.visitor import Person
+from gptimage_server.web.visitor import Given, Person
 
 __all__ = ["router"]
 
@@ -46,7 +47,9 @@ _COUNTRIES = (("", "I’d rather not say"), *COUNTRIES)
 
 
 @get("/")
-async def home(request: AppRequest, services: Services, visitor: Person | None) -> Response[Any]:
+async def home(
+    request: AppRequest, services: Given[Services], visitor: Given[Person | None]
+) -> Response[Any]:
     if visitor is not None:
         return moved(request, _STUDIO, State("signed_in", _STUDIO))
     return answer(
@@ -55,7 +58,9 @@ async def home(request: AppRequest, services: Services, visitor: Person | None) 
 
 
 @get("/start")
-async def start(request: AppRequest, services: Services, visitor: Person | None) -> Response[Any]:
+async def start(
+    request: AppRequest, services: Given[Services], visitor: Given[Person | None]
+) -> Response[Any]:
     if visitor is not None:
         return moved(request, _STUDIO, State("signed_in", _STUDIO))
     if await gates.is_blocked(services, request.cookies.get(YOUNG, "")):
@@ -65,7 +70,7 @@ async def start(request: AppRequest, services: Services, visitor: Person | None)
 
 
 @post("/start")
-async def pass_gate(request: AppRequest, services: Services) -> Response[Any]:
+async def pass_gate(request: AppRequest, services: Given[Services]) -> Response[Any]:
     """Age and country before anything else (S40). The date of birth is used here and goes no further."""
     now = services.now()
     _limit(services, f"start:{_ip(request)}", services.settings.starts_per_address_hour)
@@ -110,7 +115,9 @@ def _turned_away(request: AppRequest, services: Services) -> Response[Any]:
 
 
 @get("/signin")
-async def sign_in(request: AppRequest, services: Services, visitor: Person | None) -> Response[Any]:
+async def sign_in(
+    request: AppRequest, services: Given[Services], visitor: Given[Person | None]
+) -> Response[Any]:
     if visitor is not None:
         return moved(request, _STUDIO, State("signed_in", _STUDIO))
     if await _gate(request, services) is None:
@@ -119,7 +126,7 @@ async def sign_in(request: AppRequest, services: Services, visitor: Person | Non
 
 
 @post("/signin")
-async def ask_for_link(request: AppRequest, services: Services) -> Response[Any]:
+async def ask_for_link(request: AppRequest, services: Given[Services]) -> Response[Any]:
     """Mail a link. The same work, the same answer and the same limits whether the address is known."""
     gate = await _gate(request, services)
     if gate is None:
@@ -140,7 +147,7 @@ async def ask_for_link(request: AppRequest, services: Services) -> Response[Any]
 
 
 @get("/link/{token:str}")
-async def show_link(request: AppRequest, services: Services, token: str) -> Response[Any]:
+async def show_link(request: AppRequest, services: Given[Services], token: FromPath[str]) -> Response[Any]:
     """A page with a button; opening it uses nothing up, since mail programs open links (S18)."""
     claim = await links.is_live(services, token)
     if claim is None:
@@ -149,7 +156,7 @@ async def show_link(request: AppRequest, services: Services, token: str) -> Resp
 
 
 @post("/link/{token:str}")
-async def use_link(request: AppRequest, services: Services, token: str) -> Response[Any]:
+async def use_link(request: AppRequest, services: Given[Services], token: FromPath[str]) -> Response[Any]:
     """Use the link up and sign in; one of two racing uses wins."""
     if await gates.is_blocked(services, request.cookies.get(YOUNG, "")):
         return _turned_away(request, services)
@@ -171,7 +178,7 @@ def _dead(request: AppRequest) -> Response[Any]:
 
 
 @get("/welcome")
-async def welcome(request: AppRequest, services: Services, person: Person) -> Response[Any]:
+async def welcome(request: AppRequest, services: Given[Services], person: Given[Person]) -> Response[Any]:
     """The terms and the notice; that the notice was shown is taken down, and is no consent (X13)."""
     if await people.has_accepted(services, person):
         return moved(request, _STUDIO, State("accepted", _STUDIO))
@@ -185,7 +192,7 @@ async def welcome(request: AppRequest, services: Services, person: Person) -> Re
 
 
 @post("/welcome")
-async def accept(request: AppRequest, services: Services, person: Person) -> Response[Any]:
+async def accept(request: AppRequest, services: Given[Services], person: Given[Person]) -> Response[Any]:
     """Accept the terms: a record of its own, which switches no consent on (S1)."""
     try:
         form = await read(request, WelcomeForm)
@@ -204,7 +211,7 @@ def _welcome(request: AppRequest, services: Services, refused: Refused | None = 
 
 
 @get("/me")
-async def me(request: AppRequest, services: Services, person: Person) -> Response[Any]:
+async def me(request: AppRequest, services: Given[Services], person: Given[Person]) -> Response[Any]:
     """The own account as JSON; a browser is sent to its page."""
     row = await people.own_account(services, person)
     if row is None:
@@ -223,7 +230,9 @@ async def me(request: AppRequest, services: Services, person: Person) -> Respons
 
 
 @post("/signout")
-async def sign_out(request: AppRequest, services: Services, visitor: Person | None) -> Response[Any]:
+async def sign_out(
+    request: AppRequest, services: Given[Services], visitor: Given[Person | None]
+) -> Response[Any]:
     await read(request, Empty)
     if visitor is not None:
         await sessions.end(services, visitor, _ip(request))

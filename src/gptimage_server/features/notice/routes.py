@@ -10,13 +10,15 @@ from gptimage_server.features.notice.schemas import TermsView
 from gptimage_server.features.notice.service import notice_html, notice_view
 from gptimage_server.services import Services
 from gptimage_server.web.answers import AppRequest, answer
-from gptimage_server.web.visitor import TERMS, Person
+from gptimage_server.web.visitor import TERMS, Given, Person
 
 __all__ = ["router"]
 
 
 @get("/privacy")
-async def privacy(request: AppRequest, services: Services, visitor: Person | None) -> Response[Any]:
+async def privacy(
+    request: AppRequest, services: Given[Services], visitor: Given[Person | None]
+) -> Response[Any]:
     """The notice of the version in effect (S45); JSON gives its facts and the notice as Markdown."""
     now = services.now()
     return answer(
@@ -28,7 +30,7 @@ async def privacy(request: AppRequest, services: Services, visitor: Person | Non
 
 
 @get("/terms")
-async def terms(request: AppRequest, visitor: Person | None) -> Response[Any]:
+async def terms(request: AppRequest, visitor: Given[Person | None]) -> Response[Any]:
     return answer(request, "notice/terms.html", TermsView(version=TERMS))
 
 
