@@ -390,7 +390,10 @@ PEOPLE = st.fixed_dictionaries(
 
 
 def test_random_policies_let_out_what_they_permit() -> None:
-    """INVARIANT (egress-is-decided) over random policies, contracts and people, sales too (S22, S28, S43): the recipient gets something exactly when the reference allows, and the record stands before it does."""
+    """INVARIANT (egress-is-decided) over random policies, contracts and people (S22, S28, S43).
+
+    The recipient gets something exactly when the reference allows, and the record stands before it does.
+    """
     effects: Counter[Effect] = Counter()
 
     @given(
