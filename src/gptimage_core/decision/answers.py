@@ -34,8 +34,8 @@ People: TypeAlias = Sequence[Known]
 Answer: TypeAlias = Callable[[Known, RowFacts, People, Actor, Instant], bool | None]
 _Judge: TypeAlias = Callable[[Value, Instant], bool | None]
 
-_FIRST_YEAR = -62_135_596_800_000_000
-"""Year 1 in microseconds: no calendar arithmetic before it."""
+_FIRST_YEAR, _LAST_YEAR = -62_135_596_800_000_000, 253_370_764_800_000_000
+"""Years 1 and 9999 in microseconds: no calendar arithmetic outside them."""
 
 
 def answer(condition: Condition) -> Answer:
@@ -149,6 +149,8 @@ def _elapsed(condition: Elapsed) -> _Judge:
 
     def by_calendar(value: Value, now: Instant) -> bool | None:
         if type(value) is not int or value > now:
+            return None
+        if value > _LAST_YEAR:
             return None
         return (value < _FIRST_YEAR or span.after(value) <= now) is over
 

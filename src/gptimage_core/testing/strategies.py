@@ -32,6 +32,7 @@ __all__ = [
     "row_facts",
     "row_values",
     "timelines",
+    "version",
 ]
 
 NOW: Instant = from_datetime(dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC))
@@ -244,7 +245,8 @@ def documents(max_rules: int = 4) -> st.SearchStrategy[Document]:
     )
 
 
-def _version(number: int, effective: Instant, document: Document) -> Version:
+def version(number: int, effective: Instant, document: Document) -> Version:
+    """A version of a timeline, announced a day before it takes effect."""
     return Version(number, effective - DAY, effective, document, f"sha256:{number}", Source("<random>", ""))
 
 
@@ -259,7 +261,7 @@ def timelines(max_rules: int = 4) -> st.SearchStrategy[Timeline]:
             again = bool(chosen) and draw(st.booleans())
             chosen.append(chosen[-1] if again else draw(documents(max_rules)))
         starts = [NOW - 300 * DAY, NOW - 20 * DAY, draw(st.sampled_from((NOW - 2 * DAY, NOW, NOW + 1)))]
-        return Timeline(tuple(_version(i + 1, starts[i], document) for i, document in enumerate(chosen)))
+        return Timeline(tuple(version(i + 1, starts[i], document) for i, document in enumerate(chosen)))
 
     return build()
 
