@@ -13,7 +13,7 @@ from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Value
 from gptimage_core.errors import StoreError
 from gptimage_core.store.ledger import Entry, Handler, Kind, NegativeLedger, _fault
-from gptimage_core.store.negative import BUILT_IN
+from gptimage_core.store.negative import BUILT_IN, lost_ledgers
 
 __all__ = ["Position", "Resumed", "enact", "position", "replay", "require_current", "resume"]
 
@@ -103,8 +103,10 @@ def resume(connection: sqlite3.Connection, ledger: NegativeLedger, now: Instant)
         return Resumed(replay(connection, ledger), lost=False)
     if here.ledger == ledger.id and here.seq <= ledger.last and here.chain == ledger.chain(here.seq):
         return Resumed(replay(connection, ledger), lost=False)
+    # A copy may be older than several losses: each entry names every ledger lost until then.
     noted = any(
-        entry.kind == "ledger_lost" and entry.body.get("ledger") == here.ledger for entry in ledger.since(0)
+        entry.kind == "ledger_lost" and here.ledger in str(entry.body.get("ledgers")).split()
+        for entry in ledger.since(0)
     )
     if here.ledger != ledger.id and ledger.last and not noted:
         raise StoreError(
@@ -114,7 +116,8 @@ def resume(connection: sqlite3.Connection, ledger: NegativeLedger, now: Instant)
     _move(connection, ledger, 0)
     count = replay(connection, ledger)
     if here.ledger == ledger.id or not noted:
-        enact(connection, ledger, "ledger_lost", "", None, {"ledger": here.ledger, "seq": here.seq}, now)
+        lost = " ".join(sorted(lost_ledgers(connection) | {here.ledger}))
+        enact(connection, ledger, "ledger_lost", "", None, {"ledgers": lost, "seq": here.seq}, now)
     return Resumed(count, lost=True)
 
 
