@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from gptimage_server.settings import Settings
 
 __all__ = ["serve"]
 
@@ -21,10 +30,8 @@ def serve(nouns: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """0 after a clean end; 2 when the settings or the policy stop the start, with every reason."""
-    import msgspec
-    import uvicorn
-
+    """0 after a clean end; 2 when the settings or the policy stop the start, with every reason; 3 when the
+    address is taken."""
     from gptimage_core.errors import GptimageError
     from gptimage_server.app import create_app
     from gptimage_server.settings import from_environment
@@ -32,14 +39,35 @@ def _run(args: argparse.Namespace) -> int:
     given = {name: value for name in ("host", "port") if (value := getattr(args, name)) is not None}
     try:
         settings = msgspec.structs.replace(from_environment(os.environ), **given)
-        app = create_app(settings)
+        listener = _listen(settings.host, settings.port)
     except GptimageError as error:
         print(f"the server does not start:\n{error}", file=sys.stderr)
         return 2
+    except (OSError, OverflowError) as error:
+        print(f"cannot listen on `{settings.host}:{settings.port}`: {error}", file=sys.stderr)
+        return 3
+    # Port 0 means any free one; links in mails need the one it became.
+    settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+    with listener:
+        try:
+            app = create_app(settings)
+        except GptimageError as error:
+            print(f"the server does not start:\n{error}", file=sys.stderr)
+            return 2
+        print(f"gptimage serves {settings.address} (interrupt to stop)", flush=True)
+        return _serve(app, settings, listener)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=256)
+
+
+def _serve(app: Litestar, settings: Settings, listener: socket.socket) -> int:
+    import uvicorn
+
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         access_log=False,  # it writes paths; the request log has its own closed schema (S8)
         log_level="warning",
         server_header=False,
@@ -48,6 +76,7 @@ def _run(args: argparse.Namespace) -> int:
         timeout_graceful_shutdown=10,
         lifespan="on",
     )
-    print(f"gptimage serves {settings.address} (interrupt to stop)", flush=True)
-    uvicorn.Server(config).run()
-    return 0
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    return 0 if server.started else 1
