@@ -81,9 +81,10 @@ class Expressions(Parser):
             negated = self.take_word("NOT")
             if self.is_word("DISTINCT"):
                 raise self.refused("write `IS` or `IS NOT` instead of `IS [NOT] DISTINCT FROM`")
-            if self.take_word("NULL"):
+            right = self._tier(0)
+            if isinstance(right, n.Literal) and right.sql == "NULL":
                 return n.IsNull(left, negated)
-            return n.Binary("IS NOT" if negated else "IS", left, self._tier(0), at)
+            return n.Binary("IS NOT" if negated else "IS", left, right, at)
         negated = self.take_word("NOT")
         if self.take_word("IN"):
             return self._in(left, negated)
