@@ -11,7 +11,6 @@ whoever still holds it, in whatever context. The innermost access wins; the oute
 from __future__ import annotations
 
 import contextlib
-import secrets
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
@@ -43,9 +42,7 @@ class Handle:
         "about",
         "actor",
         "facts",
-        "facts_key",
         "guard",
-        "id",
         "open",
         "operation",
         "outer",
@@ -71,8 +68,6 @@ class Handle:
         self.recipient = recipient
         self.about = about
         self.facts = facts
-        self.facts_key: tuple[tuple[str, Value], ...] = tuple(sorted(facts.items())) if facts else ()
-        self.id = secrets.token_hex(8)
         self.open = False
         self.outer: Handle | None = None
         self.plans: Any = None
@@ -108,18 +103,10 @@ class AccessBlock:
 
     __slots__ = ("_handle", "_sync", "_token")
 
-    def __init__(self, handle: Handle, sync: bool, caller: int = 2) -> None:
+    def __init__(self, handle: Handle, sync: bool) -> None:
         self._handle = handle
         self._sync = sync
         self._token: Token[Handle | None] | None = None
-        frame = sys._getframe(caller)
-        if frame.f_code.co_flags & _GENERATORS:
-            back = frame.f_back
-            if back is None or back.f_code not in _CONTEXT_MANAGERS:
-                raise GuardError(
-                    "a generator would hold this access open between its yields; collect the rows inside the "
-                    "access and yield them after it, or page by key with an access for each page"
-                )
 
     async def __aenter__(self) -> Handle:
         if self._sync:
@@ -147,6 +134,14 @@ class AccessBlock:
 
     def _enter(self) -> Handle:
         handle = self._handle
+        frame = sys._getframe(2)  # whoever wrote the `with`
+        if frame.f_code.co_flags & _GENERATORS:
+            back = frame.f_back
+            if back is None or back.f_code not in _CONTEXT_MANAGERS:
+                raise GuardError(
+                    "a generator would hold this access open between its yields; collect the rows inside the "
+                    "access and yield them after it, or page by key with an access for each page"
+                )
         if self._token is not None:
             raise GuardError("an access is opened once; call `guard.access(…)` again")
         handle.outer = _CURRENT.get()

@@ -42,8 +42,8 @@ class Plan(Struct, frozen=True):
     """How to run one statement under one view.
 
     `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
-    UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not know
-    its rows before: the statement with key and people in its RETURNING.
+    UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
+    know its rows before: the statement with key and people in its RETURNING.
     """
 
     verb: str
