@@ -40,9 +40,13 @@ REFUSED: dict[str, tuple[str, str]] = {
         '[shorten.reading_hint]\ngone_after = { days = 5, from = "keep_ended" }\n',
         "overlay-widens",
     ),
-    "a ceiling that a floor outlasts": (
+    "an earlier start": (
         '[shorten.card]\ngone_after = { days = 5, from = "recorded" }\n',
-        "floor-outlasts-ceiling",
+        "overlay-widens",
+    ),
+    "a floor that outlasts a new ceiling": (
+        '[shorten.usage]\ngone_after = { days = 5, from = "keep_ended" }\n',
+        "ceiling-never-starts",
     ),
     "a ceiling of no category": (
         '[shorten.cards]\ngone_after = { days = 5, from = "recorded" }\n',
