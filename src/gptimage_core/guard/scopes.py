@@ -79,8 +79,7 @@ class _Resolver(Walker):
             taken.add(alias)
             self._source(source)
             scope.sources.append((alias, source))
-        for source in core.sources:
-            if source.on is not None:
+            if source.on is not None:  # it may name what stands to its left, and itself
                 self.clause(source.on, scope, "ON", filters=True, aggregates=False)
 
     def _source(self, source: n.Source) -> None:
