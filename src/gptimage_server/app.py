@@ -18,6 +18,7 @@ from litestar.template.config import TemplateConfig
 
 from gptimage_core.clock import Clock, SystemClock
 from gptimage_server.features.accounts.routes import router as accounts
+from gptimage_server.features.accounts.sweep import begin as sweep_accounts
 from gptimage_server.features.notice.routes import router as notice
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings, from_environment
@@ -33,7 +34,7 @@ ROUTERS: tuple[Router, ...] = (accounts, notice)
 """One a feature; a new feature adds its router here and nothing else."""
 
 Background = Callable[[Services], Awaitable[Callable[[], Awaitable[None]]]]
-BACKGROUND: tuple[Background, ...] = ()
+BACKGROUND: tuple[Background, ...] = (sweep_accounts,)
 """What runs beside the requests (jobs, sweeps): called at the start, gives what stops it at the end."""
 
 _STATIC_LIFE = 365 * 86_400

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from gptimage_core.clock import DAY, HOUR, from_datetime, to_datetime
 from gptimage_server.features.accounts.age import Outcome, date_of_birth, outcome
 
-_NOWS = st.datetimes(
-    dt.datetime(2020, 1, 1), dt.datetime(2120, 12, 31), timezones=st.just(dt.UTC)
-).map(from_datetime)
+_NOWS = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2120, 12, 31), timezones=st.just(dt.UTC)).map(
+    from_datetime
+)
 _BORN = st.dates(dt.date(1890, 1, 1), dt.date(2121, 12, 31))
 _ZONES = st.integers(-12 * 4, 14 * 4).map(lambda quarters: quarters * HOUR // 4)
 _LEAPLINGS = st.sampled_from([dt.date(year, 2, 29) for year in range(1904, 2105, 4) if year != 2100])

@@ -16,6 +16,7 @@ from tests.support.server import JSON, clock_of, mail_of, make_app, sign_up, vis
 
 from gptimage_core.clock import DAY, HOUR, MINUTE
 from gptimage_core.store.ledger import NegativeLedger
+from gptimage_server.features.accounts.sweep import sweep
 
 Client = AsyncTestClient[Litestar]
 ADULT = {"day": 4, "month": 2, "year": 1990, "country": "NL"}
@@ -359,3 +360,33 @@ def test_the_mail_is_essential_and_nothing_else(tmp_path: Path) -> None:
     assert "15 minutes" in text
     assert set(re.findall(r"https?://[^/\s]+", text)) == {"http://127.0.0.1:8000"}
     assert not re.search(r"new feature|try |offer|discount|upgrade|credit", text, re.IGNORECASE)
+
+
+def test_the_sweep_clears_what_is_over_and_nothing_else(tmp_path: Path) -> None:
+    """S15, S18, S40: links after 24 hours, sessions after 14 days, blocks after 12 months; to the instant."""
+
+    async def walk(client: Client) -> None:
+        services, clock = client.app.state.services, clock_of(client.app)
+        await client.post("/start", json=CHILD)
+        await sign_up(client)
+        began = clock.now()
+
+        async def left() -> list[int]:
+            await sweep(services)
+            tables = ("sign_in_links", "sessions", "age_blocks")
+            return [rows(tmp_path, f"SELECT count(*) FROM {table}")[0][0] for table in tables]
+
+        clock.at = began + DAY - 1
+        assert await left() == [1, 1, 1]
+        clock.at = began + DAY
+        assert await left() == [0, 1, 1]
+        clock.at = began + 14 * DAY - 1
+        assert await left() == [0, 1, 1]
+        clock.at = began + 14 * DAY
+        assert await left() == [0, 0, 1]
+        clock.at = began + 365 * DAY - 1
+        assert await left() == [0, 0, 1]
+        clock.at = began + 365 * DAY
+        assert await left() == [0, 0, 0]
+
+    run(tmp_path, walk)
