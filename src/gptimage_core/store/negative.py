@@ -11,7 +11,7 @@ import sqlite3
 from gptimage_core.errors import StoreError
 from gptimage_core.store.ledger import Entry, Handler
 
-__all__ = ["BUILT_IN", "lost_ledgers"]
+__all__ = ["BUILT_IN"]
 
 
 def _text(entry: Entry, name: str) -> str:
@@ -95,20 +95,8 @@ def _account_deleted(connection: sqlite3.Connection, entry: Entry) -> None:
     )
 
 
-def lost_ledgers(connection: sqlite3.Connection) -> frozenset[str]:
-    """The ids of every ledger that this data stood on and that was lost."""
-    row = connection.execute("SELECT value FROM gp_meta WHERE name = 'lost_ledgers'").fetchone()
-    return frozenset() if row is None else frozenset(str(row[0]).split())
-
-
 def _ledger_lost(connection: sqlite3.Connection, entry: Entry) -> None:
     """X8: where the ledger is missing, every consent resumes off. The history says why, person by person."""
-    lost = " ".join(sorted(lost_ledgers(connection) | set(_text(entry, "ledgers").split())))
-    connection.execute(
-        "INSERT INTO gp_meta (name, value) VALUES ('lost_ledgers', ?1)"
-        " ON CONFLICT (name) DO UPDATE SET value = ?1",
-        (lost,),
-    )
     connection.execute(
         "INSERT OR IGNORE INTO gp_consent_event"
         " (id, tenant, subject, consent, given, at, policy_version, digest, how, ledger_seq)"

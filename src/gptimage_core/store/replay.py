@@ -13,7 +13,8 @@ from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Value
 from gptimage_core.errors import StoreError
 from gptimage_core.store.ledger import Entry, Handler, Kind, NegativeLedger, _fault
-from gptimage_core.store.negative import BUILT_IN, lost_ledgers
+from gptimage_core.store.negative import BUILT_IN
+from gptimage_core.store.state import new_id
 
 __all__ = ["Position", "Resumed", "enact", "position", "replay", "require_current", "resume"]
 
@@ -99,26 +100,34 @@ def resume(connection: sqlite3.Connection, ledger: NegativeLedger, now: Instant)
     ledger.refresh()
     here = position(connection)
     if here is None:
+        connection.execute("INSERT OR IGNORE INTO gp_meta (name, value) VALUES ('data_id', ?)", (new_id(),))
         _move(connection, ledger, 0)
         return Resumed(replay(connection, ledger), lost=False)
     if here.ledger == ledger.id and here.seq <= ledger.last and here.chain == ledger.chain(here.seq):
         return Resumed(replay(connection, ledger), lost=False)
-    # A copy may be older than several losses: each entry names every ledger lost until then.
-    noted = any(
-        entry.kind == "ledger_lost" and here.ledger in str(entry.body.get("ledgers")).split()
-        for entry in ledger.since(0)
-    )
-    if here.ledger != ledger.id and ledger.last and not noted:
+    # Copies of the data share its id, whichever ledger they stood on: it tells a loss from a wrong path.
+    data = _data_id(connection)
+    losses = [entry.body for entry in ledger.since(0) if entry.kind == "ledger_lost"]
+    if here.ledger != ledger.id and ledger.last and not any(body.get("data") == data for body in losses):
         raise StoreError(
             f"the ledger at `{ledger.path}` belongs to other data; put this data's own ledger back, or name"
             " a path where there is none: every consent then resumes off"
         )
     _move(connection, ledger, 0)
     count = replay(connection, ledger)
-    if here.ledger == ledger.id or not noted:
-        lost = " ".join(sorted(lost_ledgers(connection) | {here.ledger}))
-        enact(connection, ledger, "ledger_lost", "", None, {"ledgers": lost, "seq": here.seq}, now)
+    if here.ledger == ledger.id or not any(body.get("ledger") == here.ledger for body in losses):
+        body: dict[str, Value] = {"data": data, "ledger": here.ledger, "seq": here.seq}
+        enact(connection, ledger, "ledger_lost", "", None, body, now)
     return Resumed(count, lost=True)
+
+
+def _data_id(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT value FROM gp_meta WHERE name = 'data_id'").fetchone()
+    if row is None:
+        raise StoreError(
+            "the data has a position in a ledger and no id of its own; its tables were changed by hand"
+        )
+    return str(row[0])
 
 
 def _handlers(ledger: NegativeLedger, kind: str) -> list[Handler]:
