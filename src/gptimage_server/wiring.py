@@ -18,12 +18,13 @@ from gptimage_core.clock import Clock
 from gptimage_core.decision.compile import compile_timeline
 from gptimage_core.errors import PolicyError, StoreError
 from gptimage_core.guard.guard import Guard
-from gptimage_core.policy.bind import bind
+from gptimage_core.policy.bind import bind, datamap_lock
 from gptimage_core.policy.binding import DataMap
 from gptimage_core.policy.timeline import Timeline, load_timeline
 from gptimage_core.store.ledger import Entry, NegativeLedger
 from gptimage_core.store.replay import resume
 from gptimage_core.store.schema import migrate as migrate_core
+from gptimage_core.store.schema import own_tables
 from gptimage_core.vault.blobs import LocalBlobs, SealedBlobs
 from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
@@ -34,7 +35,7 @@ from gptimage_server.services import Services
 from gptimage_server.settings import Settings
 from gptimage_server.tables import TABLES
 
-__all__ = ["data_map", "wire"]
+__all__ = ["data_map", "data_map_lock", "wire"]
 
 
 def wire(settings: Settings, clock: Clock) -> Services:
@@ -75,6 +76,12 @@ def wire(settings: Settings, clock: Clock) -> Services:
 def data_map(timeline: Timeline) -> DataMap:
     """Our tables, bound to the policy; raises `PolicyError` with every column that has no place in it."""
     return bind(timeline, [table_of(table) for table in TABLES])
+
+
+def data_map_lock(timeline: Timeline) -> str:
+    """`datamap.lock`: every column of ours and of the core's own tables, for counsel to read (S6, X9)."""
+    ours = data_map(timeline)
+    return datamap_lock(DataMap((*ours.tables, *own_tables()), ours.digest))
 
 
 def _policy(settings: Settings, clock: Clock) -> Timeline:

@@ -12,27 +12,37 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gptimage_core.policy.loader import load_document
+from gptimage_core.policy.timeline import load_timeline
 from gptimage_core.readings.language import Sample, language_page
+from gptimage_server.migrations._first import text as first_migration
+from gptimage_server.wiring import data_map_lock
 
 ROOT = Path(__file__).resolve().parents[2]
-LIBRARY = ROOT / "policies" / "samples" / "library"
+SAMPLE_FOLDER = ROOT / "policies" / "samples" / "language"
 
 
 def language() -> str:
     """docs/language.md: the reference of the policy language."""
     return language_page(
         Sample(
-            load_document(LIBRARY / "policy.toml").document,
+            load_document(SAMPLE_FOLDER / "policy.toml").document,
             *(
-                (LIBRARY / name).read_text(encoding="utf-8")
+                (SAMPLE_FOLDER / name).read_text(encoding="utf-8")
                 for name in ("policy.toml", "young_readers.toml", "timeline.toml")
             ),
         )
     )
 
 
+def server_data_map() -> str:
+    """policies/gptimage/datamap.lock: which column of the reference server holds what."""
+    return data_map_lock(load_timeline(ROOT / "policies" / "gptimage"))
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/language.md": language,
+    "policies/gptimage/datamap.lock": server_data_map,
+    "src/gptimage_server/migrations/0001_first.sql": first_migration,
 }
 
 
