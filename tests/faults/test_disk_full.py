@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.stores import TENANT, Place, a_record
 
 from gptimage_core.accesslog.sink import RecordSink
 from gptimage_core.errors import StorageFull
 from gptimage_core.store import state
-from tests.support.stores import TENANT, Place, a_record
 
 _CHILD = """
 import json, resource, sys
@@ -73,14 +73,18 @@ def test_a_full_disk_is_told_and_nothing_is_acknowledged(tmp_path: Path) -> None
 
 
 def test_no_record_no_access_when_the_disk_is_full(tmp_path: Path) -> None:
-    """INVARIANT (no-record-no-access): the rows were read, the record was not kept, so the answer is an error."""
+    """INVARIANT (no-record-no-access): rows read, record not kept: the answer is an error."""
     place = Place(tmp_path)
     sink = RecordSink(place.database)
     pages = place.database.write_sync(lambda c: c.execute("PRAGMA page_count").fetchone()[0])
     place.database.write_sync(lambda c: c.execute(f"PRAGMA max_page_count={pages}").fetchone())
-    with pytest.raises(StorageFull):
+
+    def read_until_full() -> None:
         for _ in range(500):
             sink.read_sync(lambda c: ("secret", a_record(row="r" * 2000)))
+
+    with pytest.raises(StorageFull):
+        read_until_full()
     place.database.write_sync(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchone())
     assert sink.read_sync(lambda c: ("secret", a_record())) == "secret"
     sink.close()

@@ -18,10 +18,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.stores import TENANT, Place
 
 from gptimage_core.store.consents import switches
 from gptimage_core.store.facts import facts_for
-from tests.support.stores import TENANT, Place
 
 _CHILD = """
 import os, signal, sys
@@ -41,10 +41,12 @@ def give(c):
     consents.give(c, TENANT, "u", "model_training", 2, policy_version=1, digest="d", how="page")
 
 def withdraw(c):
-    consents.withdraw(c, place.ledger, TENANT, "u", "model_training", 3, policy_version=1, digest="d", how="page")
+    asked = ("model_training", 3)
+    consents.withdraw(c, place.ledger, TENANT, "u", *asked, policy_version=1, digest="d", how="page")
 
 place.database.write_sync(give)
-place.database.write_sync(lambda c: replay.enact(c, place.ledger, "objection", TENANT, "u", {"purpose": "p"}, 2))
+object_to = lambda c: replay.enact(c, place.ledger, "objection", TENANT, "u", {"purpose": "p"}, 2)
+place.database.write_sync(object_to)
 print("ready", flush=True)
 if point == "ledger:torn":
     whole = os.write
@@ -68,7 +70,7 @@ POINTS = {
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_process_loses_no_acknowledged_refusal(point: str, tmp_path: Path) -> None:
-    """X8, INVARIANT (ledger-first): acknowledged means in the ledger, and the restart makes the data agree."""
+    """X8, INVARIANT (ledger-first): acknowledged means in the ledger, and a restart makes the data agree."""
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, point, str(tmp_path)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sqlite3
 import subprocess
@@ -12,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.stores import TENANT, Place, a_record
 
 from gptimage_core.accesslog.records import find, new_id, records_about
 from gptimage_core.accesslog.sink import RecordSink
 from gptimage_core.errors import StoreError
 from gptimage_core.ports import records as port
-from tests.support.stores import TENANT, Place, a_record
 
 
 @pytest.fixture
@@ -160,12 +159,13 @@ _CHILD = """
 import os, signal, sys, threading
 from pathlib import Path
 from gptimage_core.accesslog.sink import RecordSink
+from gptimage_core.store.database import Nobody
 from tests.support.stores import Place, a_record
 
 place = Place(Path(sys.argv[1]))
 sink = RecordSink(place.database)
 hold = threading.Event()
-place.database.submit_write(lambda c: hold.wait(), __import__("gptimage_core.store.database").store.database.Nobody())
+place.database.submit_write(lambda c: hold.wait(), Nobody())
 for n in range(5):
     sink.post(a_record(id=f"posted-{n}"))
 print("released", flush=True)
@@ -174,7 +174,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_posted_record_survives_a_killed_process(tmp_path: Path) -> None:
-    """`may_release_before_record`: killed before any commit, and the next sink commits what was posted, once."""
+    """`may_release_before_record`: killed before any commit; the next sink commits it, once."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(tmp_path)],
         capture_output=True,
@@ -196,7 +196,7 @@ def test_a_posted_record_survives_a_killed_process(tmp_path: Path) -> None:
         place.close()
         assert not spools[0].exists()
         spools[0].write_bytes(kept)  # as if killed after the commit and before the file was removed
-    os.unlink(spools[0])
+    spools[0].unlink()
 
 
 def test_posted_records_are_committed_and_the_spool_goes(place: Place) -> None:

@@ -38,8 +38,7 @@ def test_a_connection_is_set_up_for_durability_and_deletion(db: Database) -> Non
     """Writers and readers alike: WAL, synchronous=FULL, secure deletion, enforced references."""
 
     def pragmas(c: sqlite3.Connection) -> dict[str, object]:
-        names = "journal_mode synchronous foreign_keys recursive_triggers secure_delete cell_size_check trusted_schema"
-        return {name: c.execute(f"PRAGMA {name}").fetchone()[0] for name in names.split()}
+        return {name: c.execute(f"PRAGMA {name}").fetchone()[0] for name in expected}
 
     expected = {
         "journal_mode": "wal",
@@ -151,6 +150,11 @@ def test_a_cancelled_waiter_leaves_no_transaction_open(db: Database) -> None:
 def test_a_session_pins_a_transaction(db: Database) -> None:
     """Nothing is seen before the commit; without it nothing ever is."""
 
+    async def breaks() -> None:
+        async with await db.session(write=True) as session:
+            await session.run(put("b"))
+            raise ZeroDivisionError
+
     async def main() -> None:
         async with await db.session(write=True) as session:
             await session.run(put("a"))
@@ -158,9 +162,7 @@ def test_a_session_pins_a_transaction(db: Database) -> None:
             assert await session.run(keys) == ["a"]
         assert await db.read(keys) == ["a"]
         with pytest.raises(ZeroDivisionError):
-            async with await db.session(write=True) as session:
-                await session.run(put("b"))
-                1 / 0  # noqa: B018
+            await breaks()
         session = await db.session(write=True)
         await session.run(put("c"))
         await session.release()
@@ -293,7 +295,7 @@ def test_a_process_that_forgets_to_close_ends(tmp_path: Path) -> None:
     """No thread of ours keeps a process from exiting, even with a session open."""
     script = (
         "import sys; from gptimage_core.store.database import Database\n"
-        "db = Database(sys.argv[1]); s = db.session_sync(write=True); s.run_sync(lambda c: None); print('end')"
+        "db = Database(sys.argv[1]); s = db.session_sync(write=True); s.run_sync(lambda c: 1); print('end')"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "a.db")],

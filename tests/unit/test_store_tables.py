@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.stores import TENANT, Place
 
 from gptimage_core.errors import StoreError
 from gptimage_core.store import _sqlite, consents, denials, leases, schema, state, subjects
 from gptimage_core.store.facts import facts_for
 from gptimage_core.store.replay import enact, require_current, resume
-from tests.support.stores import TENANT, Place
 
 CHECKSUMS = {1: "ff5cec6794db62350125d7883fe1d73f993d2d0d6d0620baffad4eb60d4846b8"}
 """Released migrations, frozen: a changed one would leave databases in the world that no code knows."""
@@ -79,7 +79,7 @@ def test_look_ups_by_key_do_not_scan(place: Place) -> None:
         "SELECT 1 FROM gp_consent_state WHERE tenant = 'm' AND subject = 'u' AND consent = 'c' AND given = 1",
         "SELECT 1 FROM gp_objection_state WHERE tenant = 'm' AND subject = 'u' AND purpose = 'p'",
         "SELECT 1 FROM gp_subject_fact WHERE tenant = 'm' AND subject = 'u' AND fact = 'f'",
-        "SELECT record FROM gp_access_touch WHERE tenant = 'm' AND subject = 'u' ORDER BY record DESC LIMIT 9",
+        "SELECT record FROM gp_access_touch WHERE tenant = 'm' AND subject = 'u' ORDER BY record DESC",
         "SELECT 1 FROM gp_denial WHERE id = 'd'",
     )
     for sql in questions:
@@ -187,7 +187,7 @@ def test_tombstones_are_purged_and_living_people_are_not(place: Place) -> None:
 
 
 def test_an_application_replays_its_own_kinds(place: Place) -> None:
-    """A used link or a deleted item is applied by the handler that a replay uses; without one it is refused."""
+    """A used link or a deleted item is applied by the replay's own handler; without one it is refused."""
     with pytest.raises(StoreError, match="nothing applies"):
         place.database.write_sync(
             lambda c: enact(c, place.ledger, "token_used", TENANT, None, {"token": "t"}, 1)
@@ -200,7 +200,7 @@ def test_an_application_replays_its_own_kinds(place: Place) -> None:
 
 
 def test_data_behind_its_ledger_is_not_served(place: Place) -> None:
-    """S33, INVARIANT (served-is-replayed): an entry that another process appended, or a ledger of other data."""
+    """S33, INVARIANT (served-is-replayed): an entry that another process appended."""
     place.database.read_sync(lambda c: require_current(c, place.ledger))
     place.ledger.append("restriction", TENANT, "u", {}, 1)
     with pytest.raises(StoreError, match="behind its ledger"):
