@@ -14,7 +14,7 @@ from gptimage_core.policy.canonical import canonical, digest
 from gptimage_core.policy.loader import load_document, parse_document, parse_overlay
 from gptimage_core.policy.overlays import never_later
 
-SAMPLES = Path(__file__).resolve().parents[2] / "policies" / "samples" / "library"
+SAMPLES = Path(__file__).resolve().parents[2] / "policies" / "samples" / "language"
 POLICY = (SAMPLES / "policy.toml").read_text(encoding="utf-8")
 OVERLAY = (SAMPLES / "young_readers.toml").read_text(encoding="utf-8")
 LOADED = parse_document(POLICY)

@@ -26,8 +26,8 @@ from gptimage_core.readings.language.words import FACTS, SETS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
-LIBRARY = ROOT / "policies" / "samples" / "library"
-SAMPLE = load_document(LIBRARY / "policy.toml").document
+SAMPLE_FOLDER = ROOT / "policies" / "samples" / "language"
+SAMPLE = load_document(SAMPLE_FOLDER / "policy.toml").document
 
 
 def keys(construct: type) -> list[str]:
@@ -191,4 +191,4 @@ def test_every_code_of_a_finding_is_explained() -> None:
 @pytest.mark.parametrize("name", ["policy.toml", "young_readers.toml", "timeline.toml"])
 def test_the_sample_on_the_page_is_the_file(name: str) -> None:
     """The sample is shown whole, and it is the file that the tests load."""
-    assert (LIBRARY / name).read_text(encoding="utf-8").rstrip("\n") in PAGE
+    assert (SAMPLE_FOLDER / name).read_text(encoding="utf-8").rstrip("\n") in PAGE

@@ -14,7 +14,7 @@ from gptimage_core.policy.bind import bind, datamap_lock
 from gptimage_core.policy.binding import Column, Table, Via
 from gptimage_core.policy.timeline import load_timeline
 
-TIMELINE = load_timeline(Path(__file__).resolve().parents[2] / "policies" / "samples" / "library")
+TIMELINE = load_timeline(Path(__file__).resolve().parents[2] / "policies" / "samples" / "language")
 
 
 def technical(*roles: str) -> tuple[Column, ...]:

@@ -9,7 +9,7 @@ import pytest
 from gptimage_core.errors import PolicyError
 from gptimage_core.policy.loader import load_document, parse_document, parse_overlay
 
-SAMPLES = Path(__file__).resolve().parents[2] / "policies" / "samples" / "library"
+SAMPLES = Path(__file__).resolve().parents[2] / "policies" / "samples" / "language"
 POLICY = (SAMPLES / "policy.toml").read_text(encoding="utf-8")
 HEAD = 'language = 1\noverlay = "test"\nsays = "a test"\n'
 

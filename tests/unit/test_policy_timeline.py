@@ -11,7 +11,7 @@ from gptimage_core.errors import PolicyError
 from gptimage_core.policy.loader import parse_document
 from gptimage_core.policy.timeline import load_timeline, reload, single
 
-SAMPLE = Path(__file__).resolve().parents[2] / "policies" / "samples" / "library"
+SAMPLE = Path(__file__).resolve().parents[2] / "policies" / "samples" / "language"
 POLICY = (SAMPLE / "policy.toml").read_text(encoding="utf-8")
 ENTRY = '[[version]]\nnumber = {}\nfile = "{}"\nannounced = {}\neffective = {}\n'
 FIRST = ENTRY.format(1, "policy.toml", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 
 from gptimage_core.policy.document import Condition, Document, Rule
 from gptimage_core.policy.findings import Path, Problem
@@ -12,6 +12,9 @@ from gptimage_core.policy.vocabulary import ANY_PURPOSE, ANYONE, ANYTHING
 __all__ = ["check"]
 
 _UNCONDITIONAL = ["always"]
+_MOST_CELLS = 4096
+"""Of one rule; beyond it the check gives up, so that its time stays linear in the document."""
+
 _NEED_LIFT = {
     "account_is_deleted": "deleted",
     "processing_is_restricted": "restricted",
@@ -52,7 +55,7 @@ class _Covered:
             if rule.when == _UNCONDITIONAL:
                 for operation in rule.may:
                     cells = self.cells.setdefault(operation, {})
-                    for cell in product(rule.who, rule.what, rule.for_, rule.to or [""]):
+                    for cell in islice(product(rule.who, rule.what, rule.for_, rule.to or [""]), _MOST_CELLS):
                         cells.setdefault(cell, name)
 
     def by(self, rule: Rule) -> str | None:
@@ -61,6 +64,9 @@ class _Covered:
         for operation in rule.may:
             cells = self.cells.get(operation)
             if cells is None and not self.own:
+                return None
+            size = len(rule.who) * len(rule.what) * len(rule.for_) * max(1, len(rule.to))
+            if size > _MOST_CELLS:
                 return None
             for who, what, purpose, to in product(rule.who, rule.what, rule.for_, rule.to or [""]):
                 name = self._forbids(cells, who, what, purpose, to)
