@@ -34,6 +34,7 @@ class _Stepping:
 
     def __init__(self, at: int, after: bool, happen: Callable[[], None]) -> None:
         self.steps, self._at, self._after, self._happen = 0, at, after, happen
+        self.names: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(os, name)
@@ -49,6 +50,7 @@ class _Stepping:
         if call is os.mkdir and str(a[0])[-10:-3] == "/people" and not str(a[0]).endswith("/00"):
             return call(*a, **k)  # 255 shelves like the first
         number, self.steps = self.steps, self.steps + 1
+        self.names.append(call.__name__)
         if number == self._at and not self._after:
             self._happen()
         try:
@@ -158,6 +160,22 @@ def test_minting_dies_anywhere_and_the_key_is_there_or_never_was(
         key = ring.fetch(ITEM) if state is KeyState.ACTIVE else ring.obtain(ITEM)
         assert _ring(folder).obtain(ITEM) == key
         assert _ring(folder).obtain(NEIGHBOUR) != key
+
+
+def test_a_key_whose_maker_died_before_its_name_was_durable_is_synced_by_who_uses_it(tmp_path: Path) -> None:
+    """A key is durable before anything is sealed under it, or a power cut would take it from its values."""
+    for step in range(40):
+        folder = tmp_path / str(step)
+        _with_person(folder)
+        assert _killed(lambda folder=folder: _ring(folder).obtain(ITEM), step, True)  # type: ignore[misc]
+        if not list(folder.rglob("new")) or _ring(folder).state(ITEM) is not KeyState.ACTIVE:
+            continue
+        ring = _ring(folder)
+        with _stepping(-1, True, _die) as counter:
+            ring.obtain(ITEM)
+        assert counter.names == ["fsync"]
+        return
+    raise AssertionError("no mint died between its name and the folder's sync")
 
 
 @pytest.mark.parametrize("scope", [ITEM, PERSON])

@@ -23,6 +23,7 @@ __all__ = [
     "overwrite",
     "publish",
     "read",
+    "read_settled",
     "refuse",
     "remove",
     "sync_folder",
@@ -88,6 +89,17 @@ def read(path: str, limit: int) -> bytes:
     handle = os.open(path, os.O_RDONLY | _FLAGS)
     try:
         return os.read(handle, limit)
+    finally:
+        os.close(handle)
+
+
+def read_settled(path: str, limit: int) -> tuple[bytes, bool]:
+    """The content, and whether its name is surely durable: a file that still has its temporary link is one
+    whose maker had not synced the folder yet, and may have died before it could.
+    """
+    handle = os.open(path, os.O_RDONLY | _FLAGS)
+    try:
+        return os.read(handle, limit), os.fstat(handle).st_nlink == 1
     finally:
         os.close(handle)
 

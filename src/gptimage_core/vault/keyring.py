@@ -146,12 +146,11 @@ class FileKeyring:
         home = self._home(person)
         try:
             path = f"{home}/own.key"
-            version, material = self._own(path, person)
+            version, material = self._own(home, person)
             if item is not None:
                 path = f"{home}/{item}.key"
-                version, material = _unwrap(
-                    _files.read(path, _KEY_FILE + 1), _ITEM, material, f"{person}/{item}"
-                )
+                content = self._settled(path, home)
+                version, material = _unwrap(content, _ITEM, material, f"{person}/{item}")
         except FileNotFoundError:
             if self._state(person, item) is KeyState.ERASED:
                 raise KeyErased("this key is erased") from None
@@ -163,8 +162,16 @@ class FileKeyring:
             raise
         return Key(material, version, path)
 
-    def _own(self, path: str, person: str) -> tuple[int, bytes]:
-        content = _files.read(path, _KEY_FILE + 1)
+    @staticmethod
+    def _settled(path: str, home: str) -> bytes:
+        """A key file's content, durable before anything is sealed under it, whoever made it."""
+        content, settled = _files.read_settled(path, _KEY_FILE + 1)
+        if not settled:
+            _files.sync_folder(home)
+        return content
+
+    def _own(self, home: str, person: str) -> tuple[int, bytes]:
+        content = self._settled(f"{home}/own.key", home)
         epoch = int.from_bytes(content[_HEADER.size - 4 : _HEADER.size], "big")
         if epoch not in self._epochs:
             raise VaultError(
@@ -185,20 +192,24 @@ class FileKeyring:
         if state is KeyState.ERASED or self._state(person, item) is KeyState.ERASED:
             raise KeyErased("this key is erased, and an erased key is never minted again")
         if item is not None and self._state(person, item) is KeyState.NEVER:
-            _, own = self._own(f"{home}/own.key", person)
+            _, own = self._own(home, person)
             self._place(home, item, _wrap(_ITEM, 0, own, f"{person}/{item}"))
 
     @staticmethod
     def _place(home: str, name: str, content: bytes) -> None:
+        """Make the key's file under a temporary link, name it, sync, and only then drop the link."""
         temporary = f"{home}/new"
-        _files.remove(temporary)  # of a mint that died; it was never anybody's key, or has its name already
+        if os.path.lexists(temporary):  # of a mint that died: nobody's key yet, or one that has its name
+            _files.sync_folder(home)
+            _files.remove(temporary)
         _files.create(temporary, content)
         try:
-            _files.publish(temporary, f"{home}/{name}.key")
+            os.link(temporary, f"{home}/{name}.key")
         except OSError:
             _files.remove(temporary)
             raise
         _files.sync_folder(home)
+        _files.remove(temporary)
 
     # -- erasing ----------------------------------------------------------------------------------------
 
