@@ -6,7 +6,8 @@
 `consents`   switches a person turned on and off, with the history that proves it
 `subjects`   a person's beginning and end: creation, tombstone, objection
 `facts`      those facts as a decision reads them
-`ledger`     negative decisions, outside the data, replayed after a restore
+`ledger`     negative decisions in a file outside the data and its backups
+`replay`     taking a negative decision, and again after a restore; `negative` is what it does to the tables
 `denials`    refused accesses with the rule, file and line
 `leases`     who may do a periodic job now, with a fencing token
 """
