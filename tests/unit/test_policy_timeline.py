@@ -9,7 +9,7 @@ import pytest
 from gptimage_core.clock import from_iso
 from gptimage_core.errors import PolicyError
 from gptimage_core.policy.loader import parse_document
-from gptimage_core.policy.timeline import load_timeline, reload, single
+from gptimage_core.policy.timeline import SignOff, load_timeline, reload, single
 
 SAMPLE = Path(__file__).resolve().parents[2] / "policies" / "samples" / "language"
 POLICY = (SAMPLE / "policy.toml").read_text(encoding="utf-8")
@@ -105,6 +105,12 @@ def test_only_a_sign_off_of_this_digest_makes_it_final(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(changed, encoding="utf-8")
     assert load_timeline(tmp_path).latest.status == "draft"
     assert load_timeline(tmp_path / "timeline.toml").latest.status == "draft"
+
+
+def test_a_sign_off_of_another_digest_cannot_be_attached() -> None:
+    """S2: not by a file, and not by a caller either."""
+    with pytest.raises(PolicyError, match="the sign-off names `sha256:0`"):
+        single(parse_document(POLICY), sign_off=SignOff("sha256:0", "counsel", 0))
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,10 @@ class SignOff(Struct, frozen=True):
 
 
 class Version(Struct, frozen=True):
-    """One version of the policy. `status` is `final` exactly when a sign-off names this digest (S2)."""
+    """One version of the policy. `status` is `final` exactly when a sign-off names this digest (S2).
+
+    INVARIANT (counsel-signs): a version with a sign-off of another digest cannot be made; it raises.
+    """
 
     number: int
     announced: Instant
@@ -85,10 +88,15 @@ class Version(Struct, frozen=True):
     source: Source
     sign_off: SignOff | None = None
 
+    def __post_init__(self) -> None:
+        if self.sign_off is not None and self.sign_off.digest != self.digest:
+            raise PolicyError(
+                f"the sign-off names `{self.sign_off.digest}`, and this version is `{self.digest}`"
+            )
+
     @property
     def status(self) -> Literal["final", "draft"]:
-        signed = self.sign_off is not None and self.sign_off.digest == self.digest
-        return "final" if signed else "draft"
+        return "draft" if self.sign_off is None else "final"
 
 
 class Timeline(Struct, frozen=True):

@@ -69,76 +69,70 @@ def parametrised_table(document: Document) -> str:
     )
 
 
+_IMPLIED: tuple[tuple[str, str, str, Shape | str, str], ...] = (
+    ("the row is of the actor's tenant", "always", "nothing", SameTenant(), "tenants never mix"),
+    (
+        "the person is not deleted",
+        "data about people",
+        "`deleted`",
+        Flag("deleted", "subject", False),
+        "S32, S33",
+    ),
+    ("the row's keeping has not ended", "always", "`deleted`", Empty("keep_ended"), "S32"),
+    (
+        "processing is not restricted",
+        "data about people",
+        "`restricted`",
+        Flag("restricted", "subject", False),
+        "S37, X10, GDPR 18",
+    ),
+    (
+        "there is no objection",
+        "basis `legitimate_interest`, data about people",
+        "`objected`",
+        Flag("objection:keep_order", "subject", False),
+        "S37, GDPR 21",
+    ),
+    (
+        "every consent that names the purpose is given",
+        "basis `consent`",
+        "nothing",
+        Flag("consent:suggestions", "subject"),
+        "S17, S19, GDPR 7",
+    ),
+    (
+        "the ceiling is not over",
+        "every operation but `delete`",
+        "nothing",
+        "`recorded` or `keep_ended` against `:cutoff`",
+        "S34",
+    ),
+    ("the contract is in force", "sharing", "nothing", Until(0, ""), "S21, S22, GDPR 28"),
+    (
+        "the recipient is registered for the purpose",
+        "sharing",
+        "nothing",
+        "none: settled when compiling",
+        "S20",
+    ),
+    ("a transfer mechanism is valid", "sharing abroad", "nothing", Until(0, ""), "S42, S43, GDPR 44-49"),
+    (
+        "every version since the row was collected permits it",
+        "always",
+        "nothing",
+        "`collected_under` selects the tests",
+        "X11",
+    ),
+)
+
+
 def implied_table() -> str:
     """The implied conditions; `decision.terms.implied` is the code that adds them."""
     return table(
         ("known", "asked", "lifted by", "SQL", "why"),
         (
-            (
-                "the row is of the actor's tenant",
-                "always",
-                "nothing",
-                _sql(SameTenant()),
-                "tenants never mix",
-            ),
-            (
-                "the person is not deleted",
-                "data about people",
-                "`deleted`",
-                _sql(Flag("deleted", "subject", False)),
-                "S32, S33",
-            ),
-            ("the row's keeping has not ended", "always", "`deleted`", _sql(Empty("keep_ended")), "S32"),
-            (
-                "processing is not restricted",
-                "data about people",
-                "`restricted`",
-                _sql(Flag("restricted", "subject", False)),
-                "S37, X10, GDPR 18",
-            ),
-            (
-                "there is no objection",
-                "basis `legitimate_interest`, data about people",
-                "`objected`",
-                _sql(Flag("objection:keep_order", "subject", False)),
-                "S37, GDPR 21",
-            ),
-            (
-                "every consent that names the purpose is given",
-                "basis `consent`",
-                "nothing",
-                _sql(Flag("consent:suggestions", "subject")),
-                "S17, S19, GDPR 7",
-            ),
-            (
-                "the ceiling is not over",
-                "every operation but `delete`",
-                "nothing",
-                "`recorded` or `keep_ended` against `:cutoff`",
-                "S34",
-            ),
-            ("the contract is in force", "sharing", "nothing", _sql(Until(0, "")), "S21, S22, GDPR 28"),
-            (
-                "the recipient is registered for the purpose",
-                "sharing",
-                "nothing",
-                "none: settled when compiling",
-                "S20",
-            ),
-            (
-                "a transfer mechanism is valid",
-                "sharing abroad",
-                "nothing",
-                _sql(Until(0, "")),
-                "S42, S43, GDPR 44-49",
-            ),
-            (
-                "every version since the row was collected permits it",
-                "always",
-                "nothing",
-                "`collected_under` selects the tests",
-                "X11",
-            ),
+            (known, asked, lifted, sql if isinstance(sql, str) else _sql(sql), why)
+            for known, asked, lifted, sql, why in _IMPLIED
         ),
     )
 
