@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gptimage_core.clock import DAY
 from gptimage_core.decision.answers import answer
+from gptimage_core.decision.change import opposite
 from gptimage_core.decision.compile import compile_timeline
 from gptimage_core.decision.decide import decide
 from gptimage_core.decision.model import Access, Actor, Effect, Facts, RowFacts
@@ -194,3 +195,22 @@ def _compiled_example() -> Any:
         Document,
     )
     return compile_timeline(Timeline((some.version(1, some.NOW - 300 * DAY, document),)))
+
+
+@_FAST
+@given(some.documents(3), some.facts(), st.data())
+def test_the_opposite_holds_exactly_when_the_condition_does_not(
+    document: Document, facts: Facts, data: st.DataObject
+) -> None:
+    """To exclude a condition and to satisfy its opposite are the same."""
+    rules = {**document.forbid, **document.permit}
+    row, actor = facts.row, Actor.subject("ann")
+    assert row is not None
+    people = [row.people.get(subject, {}) for subject in row.subjects if subject is not None]
+    for condition in written(rules[data.draw(st.sampled_from(sorted(rules)))], document):
+        other = opposite(condition)
+        if other is None:
+            continue
+        said = answer(condition)(facts.access, row, people, actor, some.NOW)
+        turned = answer(other)(facts.access, row, people, actor, some.NOW)
+        assert turned is (None if said is None else not said)

@@ -179,3 +179,22 @@ def test_about_a_person_reaches_through_joins() -> None:
         '"note"."item" IN (SELECT "item"."id" FROM main."item" WHERE "item"."owner" = ?1)'
     )
     assert bound.params == [Param("about")]
+
+
+def test_a_row_of_nobody_known_is_nobodys_own_and_not_known_not_to_be(connection: sqlite3.Connection) -> None:
+    """INVARIANT (nobody-known): a forbid on one's own rows fires for a row whose people are all NULL."""
+    for sender, receiver, expected in (
+        (None, None, 0),
+        ("bob", None, 1),
+        ("bob", "ann", 0),
+        (None, "cyd", 1),
+    ):
+        connection.execute("DELETE FROM pair")
+        connection.execute(
+            "INSERT INTO pair (id, tenant, collected_under, sender, receiver) VALUES ('1', 'main', 1, ?, ?)",
+            (sender, receiver),
+        )
+        where, values = worlds.membership(
+            _residual((SameTenant(),), forbids=((Own(),),)), worlds.PAIR, _ACCESS
+        )
+        assert len(connection.execute(f"SELECT id FROM pair WHERE {where}", values).fetchall()) == expected

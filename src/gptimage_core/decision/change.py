@@ -15,7 +15,7 @@ from gptimage_core.clock import Instant
 from gptimage_core.decision.conditions import Between, Condition, Elapsed, Flag, OneOf, Passed, Scalar
 from gptimage_core.decision.model import Facts, Value
 
-__all__ = ["Change", "applied", "fact_of"]
+__all__ = ["Change", "applied", "fact_of", "opposite"]
 
 Change: TypeAlias = tuple[Condition, bool]
 """A condition, and whether it is to be known to hold (`True`) or known not to (`False`)."""
@@ -62,6 +62,23 @@ def applied(change: Change, facts: Facts, now: Instant) -> Facts | None:
     for subject in known:
         people[subject] = {**people.get(subject, {}), fact: value}
     return msgspec.structs.replace(facts, row=msgspec.structs.replace(row, people=people))
+
+
+def opposite(condition: Condition) -> Condition | None:
+    """What is known to hold exactly when `condition` is known not to, where that is one condition."""
+    match condition:
+        case Flag(expected=expected) | Passed(expected=expected):
+            return msgspec.structs.replace(condition, expected=not expected)
+        case OneOf(negated=negated):
+            return msgspec.structs.replace(condition, negated=not negated)
+        case Elapsed(over=over):
+            return msgspec.structs.replace(condition, over=not over)
+        case Between(low=int() as low, high=None):
+            return msgspec.structs.replace(condition, low=None, high=low - 1)
+        case Between(low=None, high=int() as high):
+            return msgspec.structs.replace(condition, low=high + 1, high=None)
+        case _:
+            return None
 
 
 def _is_waiting(condition: Condition, holds: bool, before: Value, after: Value) -> bool:

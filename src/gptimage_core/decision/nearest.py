@@ -1,8 +1,10 @@
 """Why an access was decided as it was, and the nearest change that would allow it.
 
 The nearest change is searched for by cost: a condition to satisfy (or a forbid's to exclude) costs 1, another
-purpose or recipient 2, another operation 3, another kind of actor 4; one slot changes at most. Ties go by
-name. INVARIANT (nearest-allows): a change is offered only after `decide` has been asked with it applied.
+purpose or recipient 2; one slot changes at most. Ties go by name. Another actor or operation is another
+question, not a change: what is forbidden always, nothing allows.
+
+INVARIANT (nearest-allows): a change is offered only after `decide` has been asked with it applied.
 """
 
 from __future__ import annotations
@@ -16,26 +18,27 @@ from msgspec import Struct
 
 from gptimage_core.clock import Instant
 from gptimage_core.decision.answers import answer
-from gptimage_core.decision.change import Change, applied, fact_of
+from gptimage_core.decision.change import Change, applied, fact_of, opposite
 from gptimage_core.decision.compile import CompiledTimeline, Era, Plan, Step, Term
 from gptimage_core.decision.conditions import Condition, Own
 from gptimage_core.decision.decide import decide
-from gptimage_core.decision.model import Access, Actor, Decision, Effect, Facts, RowFacts
+from gptimage_core.decision.model import Access, Decision, Effect, Facts, RowFacts
 from gptimage_core.policy.document import Condition as Written
 from gptimage_core.policy.document import Rule
 from gptimage_core.policy.source import Position
-from gptimage_core.policy.vocabulary import ACTORS, ANYTHING, OPERATIONS, SHARING
+from gptimage_core.policy.vocabulary import ANYTHING, SHARING
 
 __all__ = ["Explanation", "Nearest", "Permission", "apply", "explain", "who_may"]
 
 _MOST_TRIED = 400
-_SLOT_COSTS = {"purpose": 2, "recipient": 2, "operation": 3, "who": 4}
+_SLOT_COST = 2
 
 
 class Nearest(Struct, frozen=True):
     """The nearest change that would allow: one slot of the access, conditions to satisfy and to exclude.
 
-    `rule` is a permit that would then hold. `slots` has pairs like `("purpose", "secure_service")`.
+    `rule` is a permit that would then hold. `slots` has pairs like `("purpose", "secure_service")`. What a
+    forbid needs excluded stands in `satisfy` as its opposite wherever that is one condition.
     """
 
     slots: tuple[tuple[str, str], ...]
@@ -164,8 +167,9 @@ def _search(compiled: CompiledTimeline, access: Access, facts: Facts, now: Insta
         cost, names, _, asked, known, slots, made = heapq.heappop(heap)
         decision = decide(compiled, asked, known, now)
         if decision.effect is not Effect.DENY:
-            satisfy = tuple(c for c, holds in made if holds)
-            exclude = tuple(c for c, holds in made if not holds)
+            turned = [(c, holds) if holds else _turned(c) for c, holds in made]
+            satisfy = tuple(c for c, holds in turned if holds)
+            exclude = tuple(c for c, holds in turned if not holds)
             return Nearest(slots, satisfy, exclude, decision.rules[0] if decision.rules else "")
         for rule, changes in _repairs(compiled, asked, known, now):
             after = _all_applied(changes, made, known, now)
@@ -183,6 +187,12 @@ def _search(compiled: CompiledTimeline, access: Access, facts: Facts, now: Insta
     return None
 
 
+def _turned(condition: Condition) -> Change:
+    """To exclude a condition is to satisfy its opposite, where it has one."""
+    other = opposite(condition)
+    return (condition, False) if other is None else (other, True)
+
+
 def _slots(
     compiled: CompiledTimeline, access: Access, now: Instant
 ) -> Iterator[tuple[int, tuple[tuple[str, str], ...]]]:
@@ -195,23 +205,15 @@ def _slots(
     words: dict[str, tuple[str | None, list[str]]] = {
         "purpose": (access.purpose, list(document.purpose)),
         "recipient": (access.recipient, list(document.recipient) if access.operation in SHARING else []),
-        "operation": (access.operation, list(OPERATIONS)),
-        "who": (access.actor.kind, [kind for kind in ACTORS if kind != "guest"] if access.actor.id else []),
     }
     for slot, (now_there, others) in words.items():
         for word in others:
             if word != now_there:
-                yield _SLOT_COSTS[slot], ((slot, word),)
+                yield _SLOT_COST, ((slot, word),)
 
 
 def _with_slots(access: Access, slots: tuple[tuple[str, str], ...]) -> Access:
-    for slot, word in slots:
-        if slot == "who":
-            actor: Actor = msgspec.structs.replace(access.actor, kind=word)
-            access = msgspec.structs.replace(access, actor=actor)
-        else:
-            access = msgspec.structs.replace(access, **{slot: word})
-    return access
+    return msgspec.structs.replace(access, **dict(slots)) if slots else access
 
 
 def _repairs(
