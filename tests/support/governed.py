@@ -59,6 +59,9 @@ basis = "consent"
 [purpose.secure_service]
 says = "look into abuse"
 basis = "legitimate_interest"
+[purpose.answer_requests]
+says = "answer what people ask of us"
+basis = "legal_obligation"
 [consent.research]
 says = "use my notes in research"
 purposes = ["research"]
@@ -122,7 +125,7 @@ clauses = ["S15"]
 who = ["staff"]
 may = ["read", "update"]
 what = ["label"]
-for = ["secure_service"]
+for = ["answer_requests"]
 when = ["ticket_is_open"]
 then = [{ tell_subject = true }]
 clauses = ["S15"]
@@ -204,7 +207,9 @@ def tables_on(engine: Any) -> SimpleNamespace:
 class World:
     """The application, started: `engine`, `guard`, `clock`, `ledger` and the tables `Picture` and `Page`."""
 
-    def __init__(self, engine: GovernedSQLite, guard: Guard, ledger: NegativeLedger, tables: SimpleNamespace) -> None:
+    def __init__(
+        self, engine: GovernedSQLite, guard: Guard, ledger: NegativeLedger, tables: SimpleNamespace
+    ) -> None:
         self.engine = engine
         self.guard = guard
         self.ledger = ledger
@@ -268,7 +273,10 @@ async def _world(folder: Path, policy: str) -> AsyncIterator[World]:
 
 
 def in_world(
-    folder: Path, scenario: Callable[[World], Coroutine[Any, Any, T]], policy: str = POLICY, seconds: float = 60
+    folder: Path,
+    scenario: Callable[[World], Coroutine[Any, Any, T]],
+    policy: str = POLICY,
+    seconds: float = 60,
 ) -> T:
     """Run a scenario in a world of its own, with a time-out."""
 

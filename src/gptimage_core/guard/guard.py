@@ -33,7 +33,7 @@ from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.shaped import StaticDenial
 from gptimage_core.guard.transaction import TransactionScope
 from gptimage_core.policy.binding import DataMap
-from gptimage_core.ports.records import RecordSink
+from gptimage_core.ports.records import AccessRecord, RecordSink
 from gptimage_core.store import denials
 from gptimage_core.store.database import Database
 from gptimage_core.store.denials import Denial
@@ -48,7 +48,8 @@ class Guard:
     """Made once per database, after the core's tables are migrated and the ledger is replayed.
 
     `datamap` is what `policy.bind` gave for the application's tables. `vault` may be left out where the
-    policy seals nothing of them.
+    policy seals nothing of them. `tell` queues a message to the people that a record touched, in the record's
+    own transaction; without it a rule that asks for that (`tell_subject`) permits nothing.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Guard:
         sink: RecordSink,
         clock: Clock,
         vault: Vault | None = None,
+        tell: Callable[[sqlite3.Connection, AccessRecord], None] | None = None,
     ) -> None:
         self.compiled = compiled
         self.datamap = datamap
@@ -66,6 +68,7 @@ class Guard:
         self.sink = sink
         self.clock = clock
         self.vault = vault
+        self.tell = tell
         self._book = Book(compiled, datamap)
         self._catalog = Catalog.of(datamap)
         self._sealer = Sealer(vault, datamap, compiled.timeline)
@@ -141,7 +144,7 @@ class Guard:
             plan = self._planner.plan(view, sql, args)
             if plan.idle:
                 return []
-            if plan.basis.tell:
+            if plan.basis.tell and self.tell is None:
                 refuse_unmet(handle, plan.basis)
             if plan.verb == "SELECT":
                 return await self._read(plan, handle, now, args, scope)
@@ -155,9 +158,16 @@ class Guard:
         self, plan: Plan, handle: Handle, now: Instant, args: Sequence[Any], scope: TransactionScope | None
     ) -> Answer:
         work = reading(plan, handle, now, args)
+        tell = self.tell if plan.basis.tell else None
         if scope is not None:
             answer, record = await scope.run_plain(work)
             scope.records.append(record)
+            if tell is not None:
+                await scope.run(lambda connection: tell(connection, record))
+            return answer
+        if tell is not None:
+            answer, record = await self.database.read(work)
+            await self.database.write(_both(self.sink.write_in, tell, record))
             return answer
         if plan.basis.release:
             answer, record = await self.database.read(work, snapshot=plan.touch is not None)
@@ -176,10 +186,13 @@ class Guard:
     ) -> Answer:
         work = writing(plan, view, handle, now, args)
         write_in = self.sink.write_in
+        tell = self.tell if plan.basis.tell else None
 
         def recorded(connection: sqlite3.Connection) -> Answer:
             answer, record = work(connection)
             write_in(connection, record)
+            if tell is not None:
+                tell(connection, record)
             return answer
 
         return await (self.database.write(recorded) if scope is None else scope.run(recorded))
@@ -290,3 +303,15 @@ class Guard:
         """Run the core's own work (`store.consents`, `store.subjects`, …) in a write transaction, or in the
         application's open one. Application tables are not reached this way: it is the core's trusted path."""
         return await (self.database.write(work) if scope is None else scope.run(work))
+
+
+def _both(
+    one: Callable[[sqlite3.Connection, AccessRecord], None],
+    other: Callable[[sqlite3.Connection, AccessRecord], None],
+    record: AccessRecord,
+) -> Callable[[sqlite3.Connection], None]:
+    def work(connection: sqlite3.Connection) -> None:
+        one(connection, record)
+        other(connection, record)
+
+    return work

@@ -1,4 +1,4 @@
-"""Every kind of Piccolo query runs under an access as it does without one, over permitted rows and fields (S7)."""
+"""Every kind of Piccolo query runs under an access, over permitted rows and fields (S7)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.governed import ANN, BOB, NOW, World, in_world
 
 from gptimage_core.errors import AccessDenied, GuardError
 from gptimage_core.guard.values import WITHHELD
-from tests.support.governed import ANN, BOB, NOW, World, in_world
 
 
 def test_each_kind_of_read_sees_the_own_rows_and_no_others(tmp_path: Path) -> None:
@@ -28,7 +28,9 @@ def test_each_kind_of_read_sees_the_own_rows_and_no_others(tmp_path: Path) -> No
             assert rows == [{"title": "hill", "size": 1}, {"title": "sea", "size": 2}]
             assert [p.title for p in await Picture.objects().order_by(Picture.title)] == ["hill", "sea"]
             assert (await Picture.objects().get(Picture.title == "sea")).size == 2
-            assert (await Picture.select(Picture.title).where(Picture.starred.eq(True)).first()) == {"title": "hill"}
+            assert (await Picture.select(Picture.title).where(Picture.starred.eq(True)).first()) == {
+                "title": "hill"
+            }
             assert await Picture.count() == 2
             assert await Picture.count().where(Picture.size > 1) == 1
             assert await Picture.exists().where(Picture.title == "sea")
@@ -51,7 +53,12 @@ def test_types_and_converters_are_kept(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         Picture = world.Picture
         made = await world.picture(
-            title="sea", price=decimal.Decimal("1.5"), taken=taken, tags=["a", "b"], extra={"k": [1]}, starred=True
+            title="sea",
+            price=decimal.Decimal("1.5"),
+            taken=taken,
+            tags=["a", "b"],
+            extra={"k": [1]},
+            starred=True,
         )
         async with world.own():
             row = await Picture.select().first()
@@ -118,7 +125,9 @@ def test_many_rows_are_inserted_at_once_or_not_at_all(tmp_path: Path) -> None:
             ).returning(Picture.id)
             assert len({row["id"] for row in keys}) == 2
             with pytest.raises(AccessDenied):
-                await Picture.insert(Picture(owner="ann", title="three"), Picture(owner="bob", title="planted"))
+                await Picture.insert(
+                    Picture(owner="ann", title="three"), Picture(owner="bob", title="planted")
+                )
             assert await Picture.select(Picture.title, Picture.note).order_by(Picture.title) == [
                 {"title": "one", "note": "n1"},
                 {"title": "two", "note": "n2"},
@@ -138,8 +147,10 @@ def test_updates_and_deletes_reach_own_rows_only(tmp_path: Path) -> None:
         async with world.own():
             await Picture.update({Picture.title: "all"}, force=True)
             await Picture.update({Picture.title: "x"}).where(Picture.id == theirs.id)
-            done = await Picture.update({Picture.size: Picture.size + 1}).where(Picture.id == mine.id).returning(
-                Picture.id
+            done = (
+                await Picture.update({Picture.size: Picture.size + 1})
+                .where(Picture.id == mine.id)
+                .returning(Picture.id)
             )
             assert done == [{"id": mine.id}]
             gone = await Picture.delete().where(Picture.id == theirs.id).returning(Picture.id)
@@ -154,7 +165,7 @@ def test_joins_through_foreign_keys(tmp_path: Path) -> None:
     """A join reads both tables through their predicates; a page is its picture's owner's."""
 
     async def scenario(world: World) -> None:
-        Picture, Page = world.Picture, world.Page
+        Page = world.Page
         mine = await world.picture(ANN, title="mine", note="about")
         theirs = await world.picture(BOB, title="theirs", visibility="public")
         async with world.own():
