@@ -207,6 +207,10 @@ class Writer:
         sql, scope, sealed = self.sources(depth)
         width = width or self.rng.randint(1, 3)
         where = f" WHERE {self.condition(scope, 2)}" if self.chance(0.7) else ""
+        if self.probe and self.chance(0.5):  # what an index can answer is asked before the row is read
+            alias, names = self.rng.choice(scope)
+            tested = f"{alias}.{self.rng.choice(names)}"
+            where += f"{' AND' if where else ' WHERE'} {tested} > '' AND gp_probe({tested}) IS NOT NULL"
         distinct, after = "", ""
         if self.chance(0.25):
             items, after = self.grouped(scope, width)

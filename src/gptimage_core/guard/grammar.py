@@ -225,7 +225,7 @@ class _Statements(Expressions):
     def _source(self, join: str) -> n.Source:
         at = self.token.at
         if self.take_op("("):
-            if not self.is_word("SELECT") and not self.is_word("VALUES"):
+            if self.token.upper not in ("SELECT", "VALUES", "WITH"):
                 raise self.refused("write joins without parentheses, or a subquery in them")
             query = self.query()
             self.expect_op(")")

@@ -1,0 +1,345 @@
+"""Ring two: a table of attacks and of ungoverned SQL, each refused, each with what to do instead."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.guard_world import ACCOUNT, CATALOG, IMAGE, TAG, template
+
+from gptimage_core.errors import GuardError
+from gptimage_core.guard.grammar import parse
+from gptimage_core.guard.profile import BARE, WITHHELD, ColumnAccess, Profile, TableAccess
+from gptimage_core.guard.shape import WithheldUse, shape
+from gptimage_core.guard.shaped import StaticDenial
+
+_REFUSED: dict[str, tuple[str, str]] = {
+    # another way to the table
+    "schema main": ('SELECT id FROM main."image"', "without its schema"),
+    "schema main, quoted": ('SELECT id FROM "main"."image"', "without its schema"),
+    "schema in brackets": ("SELECT id FROM [main].[image]", "without its schema"),
+    "schema temp": ("SELECT id FROM temp.image", "without its schema"),
+    "attached schema": ('SELECT id FROM "m"."image"', "without its schema"),
+    "schema before a column": ("SELECT main.image.id FROM image", "without its schema"),
+    "schema in UPDATE": ("UPDATE main.image SET note = 'x'", "without its schema"),
+    "schema in DELETE": ("DELETE FROM main.image", "without its schema"),
+    "schema in INSERT": ("INSERT INTO main.image (id) VALUES (1)", "without its schema"),
+    "a view": ("SELECT * FROM image_view", "not a governed table"),
+    "the secret CTE": ('SELECT * FROM "s3cr3t0123456789_own_0"', "not a governed table"),
+    "the guard's own tables": ("SELECT * FROM gp_subject_state", "not a governed table"),
+    "an FTS shadow table": ("SELECT * FROM image_fts_content", "not a governed table"),
+    "a unicode twin": ("SELECT * FROM \u0131mage", "not a governed table"),
+    "a full-width twin": ("SELECT * FROM ｉｍａｇｅ", "not a governed table"),
+    "another spelling with a zero-width joiner": ('SELECT * FROM "ima\u200dge"', "not a governed table"),
+    "a text as a table": ("SELECT * FROM 'image'", "is a text and not the name"),
+    "a text as an alias": ("SELECT id AS 'x' FROM image", "is a text and not the name"),
+    # catalogues, pragmas, connections
+    "sqlite_master": ("SELECT sql FROM sqlite_master", "not a governed table"),
+    "sqlite_schema": ("SELECT sql FROM sqlite_schema", "not a governed table"),
+    "sqlite_master in a subquery": ("SELECT (SELECT max(sql) FROM sqlite_master)", "not a governed table"),
+    "a pragma": ("PRAGMA table_info(image)", "outside the guard"),
+    "a pragma function": ("SELECT * FROM pragma_table_info('image')", "table-valued function"),
+    "a pragma's table": ("SELECT * FROM pragma_database_list", "not a governed table"),
+    "dbstat": ("SELECT * FROM dbstat", "not a governed table"),
+    "sqlite_stmt": ("SELECT sql FROM sqlite_stmt", "not a governed table"),
+    "ATTACH": ("ATTACH 'other.sqlite' AS m", "one database"),
+    "DETACH": ("DETACH main", "one database"),
+    "EXPLAIN": ("EXPLAIN SELECT id FROM image", "outside the guard"),
+    "EXPLAIN QUERY PLAN": ("EXPLAIN QUERY PLAN SELECT id FROM image", "outside the guard"),
+    "VACUUM INTO": ("VACUUM INTO 'copy.sqlite'", "guard.maintenance"),
+    "CREATE": ("CREATE TABLE t AS SELECT * FROM image", "guard.maintenance"),
+    "a temp trigger": (
+        "CREATE TEMP TRIGGER t AFTER INSERT ON image BEGIN SELECT 1; END",
+        "guard.maintenance",
+    ),
+    "ALTER": ("ALTER TABLE image RENAME TO i", "guard.maintenance"),
+    "DROP": ("DROP TABLE image", "guard.maintenance"),
+    "REINDEX": ("REINDEX image", "guard.maintenance"),
+    "ANALYZE": ("ANALYZE", "guard.maintenance"),
+    "BEGIN": ("BEGIN", "adapter's transaction"),
+    "COMMIT": ("COMMIT", "adapter's transaction"),
+    "SAVEPOINT": ("SAVEPOINT a", "adapter's transaction"),
+    "COPY": ("COPY image TO STDOUT", "SELECT, INSERT, UPDATE or DELETE"),
+    "nothing": ("", "SELECT, INSERT, UPDATE or DELETE"),
+    # the text itself
+    "two statements": ("SELECT id FROM image; DELETE FROM image", "one statement at a time"),
+    "two after a write": ("DELETE FROM image WHERE id = 'i1'; SELECT 1", "one statement at a time"),
+    "a line comment": ("SELECT id FROM image -- WHERE 1", "comment"),
+    "a block comment": ("SELECT id /* x */ FROM image", "comment"),
+    "an open comment": ("SELECT id FROM image /*", "comment"),
+    "a NUL": ("SELECT id FROM image\x00 WHERE 1", "NUL"),
+    "half a surrogate": ("SELECT '\ud800' FROM image", "surrogate"),
+    "an open quote": ("SELECT 'x FROM image", "quote left open"),
+    "an open name": ('SELECT "x FROM image', "quote left open"),
+    "a vertical tab is no space": ("SELECT\x0bid FROM image", "quote left open"),
+    "an odd blob": ("SELECT x'abc' FROM image", "even number"),
+    "a number with letters": ("SELECT 1abc FROM image", "quote left open"),
+    "a named parameter": ("SELECT id FROM image WHERE id = :id", "write parameters as `?`"),
+    "a numbered parameter": ("SELECT id FROM image WHERE id = ?1", "write parameters as `?`"),
+    "a dollar parameter": ("SELECT id FROM image WHERE id = $1", "write parameters as `?`"),
+    "an at parameter": ("SELECT id FROM image WHERE id = @id", "write parameters as `?`"),
+    "a hash": ("SELECT # FROM image", "write parameters as `?`"),
+    "something after the end": ("SELECT id FROM image WHERE 1 )", "does not belong"),
+    "nested too deep": (f"SELECT {'(' * 100}1{')' * 100}", "nests deeper"),
+    "NOT without end": (f"SELECT {'NOT ' * 5000}1", "nests deeper"),
+    "minus without end": (f"SELECT {'- ' * 5000}1", "nests deeper"),
+    "subqueries without end": ("SELECT (" * 200 + "1" + ")" * 200, "nests deeper"),
+    "a statement too long": ("SELECT '" + "x" * 1_000_001 + "'", "longer than"),
+    # functions
+    "json_each": ("SELECT * FROM json_each('[1]')", "table-valued function"),
+    "generate_series": ("SELECT * FROM generate_series(1, 9)", "table-valued function"),
+    "load_extension": ("SELECT load_extension('x')", "not listed"),
+    "readfile": ("SELECT readfile('/etc/passwd')", "not listed"),
+    "writefile": ("SELECT writefile('x', note) FROM image", "not listed"),
+    "fts3_tokenizer": ("SELECT fts3_tokenizer('simple')", "not listed"),
+    "random": ("SELECT random()", "as parameters"),
+    "randomblob": ("SELECT randomblob(8)", "as parameters"),
+    "printf": ("SELECT printf('%s', note) FROM image", "not listed"),
+    "sqlite_source_id": ("SELECT sqlite_source_id()", "not listed"),
+    "last_insert_rowid": ("SELECT last_insert_rowid()", "RETURNING"),
+    "a quoted function": ("SELECT \"load_extension\"('x')", "not listed"),
+    "a clock word": ("SELECT CURRENT_TIMESTAMP", "hidden clock"),
+    "a clock argument": ("SELECT date('now')", "hidden clock"),
+    "a clock argument in disguise": ("SELECT strftime('%s', ' NOW ')", "hidden clock"),
+    "a clock without argument": ("SELECT datetime()", "takes 1"),
+    "MATCH": ("SELECT id FROM image WHERE note MATCH 'x'", "use LIKE or GLOB"),
+    "REGEXP": ("SELECT id FROM image WHERE note REGEXP 'x'", "use LIKE or GLOB"),
+    "an unknown collation": ("SELECT id FROM image ORDER BY note COLLATE mine", "not listed"),
+    "an unknown type": ("SELECT CAST(note AS anything) FROM image", "not listed"),
+    "RAISE": ("SELECT RAISE(ABORT, 'x')", "belongs to triggers"),
+    "an escape of two characters": ("SELECT id FROM image WHERE note LIKE 'a' ESCAPE 'xx'", "one character"),
+    "an escape from a parameter": ("SELECT id FROM image WHERE note LIKE 'a' ESCAPE ?", "one character"),
+    "an aggregate in WHERE": ("SELECT id FROM image WHERE count(*) > 1", "use HAVING"),
+    "an aggregate in an aggregate": ("SELECT sum(count(*)) FROM image", "another aggregate"),
+    "an outer aggregate": (
+        "SELECT id FROM image WHERE (SELECT max(image.credits) FROM account) > 1",
+        "outer query",
+    ),
+    # names
+    "rowid": ("SELECT rowid FROM image", "hidden number"),
+    "oid": ("SELECT image.oid FROM image", "hidden number"),
+    "_rowid_": ('SELECT "_ROWID_" FROM image', "hidden number"),
+    "rowid of a subquery": ("SELECT s.rowid FROM (SELECT id FROM image) AS s", "hidden number"),
+    "rowid of another table": ("DELETE FROM image WHERE rowid = 1", "hidden number"),
+    "no such column": ("SELECT secret FROM image", "no column"),
+    "a text in double quotes": ('SELECT id FROM image WHERE note = "x"', "no column"),
+    "the guard's own column": ('SELECT "gp:ok" FROM image', "no column"),
+    "a hidden column of the table itself": ("SELECT image FROM image", "no column"),
+    "an ambiguous column": ("SELECT id FROM image JOIN account ON image.id = account.id", "several tables"),
+    "one alias twice": ("SELECT 1 FROM image AS a, account AS a", "another alias"),
+    "one table twice": ("SELECT 1 FROM image, image", "another alias"),
+    "the table behind its alias": ("SELECT image.id FROM image AS i", "no column"),
+    "a star of nothing": ("SELECT x.* FROM image", "names no table"),
+    "a later table in ON": (
+        "SELECT 1 FROM image AS i JOIN account AS a ON b.id = i.id JOIN reference AS b ON 1",
+        "no column",
+    ),
+    "a sibling in FROM": ("SELECT 1 FROM image AS i, (SELECT i.id) AS s", "no column"),
+    "a CTE that shadows a governed table": (
+        "WITH image AS (SELECT 1 AS id) SELECT id FROM image",
+        "another name",
+    ),
+    "a CTE that shadows it in capitals": (
+        'WITH "IMAGE" AS (SELECT 1 AS id) SELECT id FROM image',
+        "another name",
+    ),
+    "a CTE that shadows the guard's tables": (
+        "WITH gp_subject_state AS (SELECT 1 AS subject) SELECT 1",
+        "is taken",
+    ),
+    "a CTE that shadows the schema": (
+        "WITH sqlite_master AS (SELECT 1 AS x) SELECT x FROM sqlite_master",
+        "is taken",
+    ),
+    "a CTE inside": ("SELECT 1 FROM (WITH a AS (SELECT 1 AS x) SELECT x FROM a) AS s", "at the beginning"),
+    "a CTE before itself": (
+        "WITH a AS (SELECT x FROM b), b AS (SELECT 1 AS x) SELECT x FROM a",
+        "not a governed",
+    ),
+    "a recursive CTE": (
+        "WITH RECURSIVE a AS (SELECT 1 AS x UNION ALL SELECT x FROM a) SELECT 1",
+        "recursive",
+    ),
+    "a CTE that is recursive without the word": (
+        "WITH a AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM a) SELECT x FROM a",
+        "not a governed",
+    ),
+    "NATURAL JOIN": ("SELECT 1 FROM image NATURAL JOIN account", "instead of NATURAL"),
+    "USING": ("SELECT 1 FROM image JOIN account USING (id)", "instead of USING"),
+    "a join in parentheses": ("SELECT 1 FROM (image JOIN account ON 1)", "without parentheses"),
+    "an index hint": ("SELECT id FROM image INDEXED BY a", "planner"),
+    "a row value": ("SELECT id FROM image WHERE (id, note) = ('a', 'b')", "row values"),
+    "a window": ("SELECT sum(credits) OVER () FROM image", "window functions"),
+    "a table after IN": ("SELECT id FROM image WHERE id IN account", "in parentheses"),
+    "an ordinal that is none": ("SELECT id FROM image ORDER BY 2", "names an output"),
+    "an ordinal in disguise": ("SELECT id FROM image ORDER BY +1", "names an output"),
+    "an expression in LIMIT": ("SELECT id FROM image LIMIT (SELECT count(*) FROM account)", "a number"),
+    # sealed columns
+    "sealed in WHERE": ("SELECT id FROM image WHERE prompt = ?", "sealed"),
+    "sealed in capitals": ('SELECT id FROM image WHERE "PROMPT" = ?', "sealed"),
+    "sealed under IS NULL": ("SELECT id FROM image WHERE prompt IS NULL", "sealed"),
+    "sealed in ON": ("SELECT 1 FROM image AS i JOIN reference AS r ON i.prompt = r.what", "sealed"),
+    "sealed in ORDER BY": ("SELECT id FROM image ORDER BY prompt", "sealed"),
+    "sealed by ordinal": ("SELECT id, prompt FROM image ORDER BY 2", "sealed"),
+    "sealed by its alias": ("SELECT prompt AS p FROM image ORDER BY p", "sealed"),
+    "sealed by its alias in GROUP BY": ("SELECT prompt AS p, count(*) FROM image GROUP BY p", "sealed"),
+    "sealed by ordinal in GROUP BY": ("SELECT prompt, count(*) FROM image GROUP BY 1", "sealed"),
+    "sealed in HAVING": ("SELECT owner FROM image GROUP BY owner HAVING max(prompt) > 'a'", "sealed"),
+    "sealed under DISTINCT": ("SELECT DISTINCT prompt FROM image", "sealed"),
+    "sealed and counted": ("SELECT count(prompt) FROM image", "sealed"),
+    "sealed and computed with": ("SELECT prompt || '' FROM image", "sealed"),
+    "sealed in CASE": ("SELECT CASE WHEN prompt IS NULL THEN 0 END FROM image", "sealed"),
+    "sealed through a subquery": (
+        "SELECT p FROM (SELECT prompt AS p FROM image) AS s WHERE p > 'a'",
+        "sealed",
+    ),
+    "sealed through two": (
+        "SELECT q FROM (SELECT p AS q FROM (SELECT prompt AS p FROM image) AS s) AS t ORDER BY q",
+        "sealed",
+    ),
+    "sealed through a CTE": ("WITH a AS (SELECT prompt AS p FROM image) SELECT length(p) FROM a", "sealed"),
+    "sealed through a renamed CTE": (
+        "WITH a(x) AS (SELECT prompt FROM image) SELECT 1 FROM a WHERE x = 'a'",
+        "sealed",
+    ),
+    "sealed through UNION ALL": (
+        "SELECT x FROM (SELECT note AS x FROM image UNION ALL SELECT prompt FROM image) AS s WHERE x = 'a'",
+        "sealed",
+    ),
+    "sealed under UNION": ("SELECT prompt FROM image UNION SELECT ?", "sealed"),
+    "sealed under EXCEPT": ("SELECT note FROM image EXCEPT SELECT prompt FROM image", "sealed"),
+    "sealed in IN": ("SELECT 1 FROM image WHERE 'x' IN (SELECT prompt FROM image)", "sealed"),
+    "sealed in a scalar": ("SELECT id FROM image WHERE (SELECT what FROM reference) = 'x'", "sealed"),
+    "sealed in a star": (
+        "SELECT id FROM image ORDER BY (SELECT s.prompt FROM (SELECT * FROM image) AS s)",
+        "sealed",
+    ),
+    "sealed written as a literal": (
+        "INSERT INTO image (id, prompt) VALUES ('a', 'clear text')",
+        "as a parameter",
+    ),
+    "sealed set to an expression": ("UPDATE image SET prompt = note", "to a parameter"),
+    "sealed read in SET": ("UPDATE image SET note = prompt", "sealed"),
+    # writes
+    "INSERT OR REPLACE": ("INSERT OR REPLACE INTO image (id) VALUES ('a')", "where the key is taken"),
+    "INSERT OR IGNORE": ("INSERT OR IGNORE INTO image (id) VALUES ('a')", "where the key is taken"),
+    "REPLACE": ("REPLACE INTO image (id) VALUES ('a')", "REPLACE deletes"),
+    "ON CONFLICT": ("INSERT INTO image (id) VALUES ('a') ON CONFLICT DO NOTHING", "UPDATE first"),
+    "an upsert": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = 'x'",
+        "UPDATE first",
+    ),
+    "INSERT … SELECT": ("INSERT INTO image (id) SELECT id FROM account", "with VALUES"),
+    "an expression in VALUES": ("INSERT INTO image (id) VALUES (lower('A'))", "compute it in Python"),
+    "a subquery in VALUES": (
+        "INSERT INTO image (id) VALUES ((SELECT id FROM account))",
+        "compute it in Python",
+    ),
+    "too few values": ("INSERT INTO image (id, note) VALUES ('a')", "2 columns are named and 1"),
+    "a column twice": ("INSERT INTO image (id, ID) VALUES ('a', 'b')", "stands twice"),
+    "a column set twice": ("UPDATE image SET note = 'a', NOTE = 'b'", "set twice"),
+    "an insert into a view": ("INSERT INTO image_view (id) VALUES ('a')", "not a governed table"),
+    "an insert into rowid": ("INSERT INTO image (rowid) VALUES (1)", "no column"),
+    "RETURNING *": ("DELETE FROM image RETURNING *", "key only"),
+    "RETURNING a column": ("UPDATE image SET note = 'a' RETURNING note", "key only"),
+    "RETURNING two": ("UPDATE image SET note = 'a' RETURNING id, note", "does not belong"),
+    "RETURNING a subquery": ("DELETE FROM image RETURNING (SELECT max(note) FROM image)", "key only"),
+    "UPDATE OR REPLACE": ("UPDATE OR REPLACE image SET note = 'a'", "leave the"),
+    "UPDATE … FROM": ("UPDATE image SET note = 'a' FROM account", "set them as parameters"),
+    "an alias in UPDATE": ("UPDATE image AS i SET note = 'a'", "without an alias"),
+    "SET of two": ("UPDATE image SET (note, credits) = ('a', 1)", "one by one"),
+    "SET from a subquery": ("UPDATE image SET note = (SELECT name FROM account)", "read the value first"),
+    "SET of rowid": ("UPDATE image SET rowid = 1", "no column"),
+    "SET of an owner": ("UPDATE image SET owner = note", "does not change"),
+    "ORDER BY in DELETE": ("DELETE FROM image ORDER BY id LIMIT 1", "read the keys first"),
+    "WITH before a write": ("WITH a AS (SELECT 1 AS x) DELETE FROM image", "in front of SELECT only"),
+    # errors that would tell
+    "a failing filter over a subquery": (
+        "SELECT 1 FROM (SELECT note AS n FROM image) AS s WHERE abs(n) > 1",
+        "in the subquery's own select list",
+    ),
+    "a failing output's name in HAVING": (
+        "SELECT abs(credits) AS a FROM image GROUP BY a HAVING a > 1",
+        "write the expression",
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", _REFUSED)
+def test_what_is_not_on_the_list_is_refused_and_says_what_to_do(attack: str) -> None:
+    """Ring two refuses before the database sees anything: what, where, and what to write instead."""
+    sql, says = _REFUSED[attack]
+    with pytest.raises(GuardError, match=r"\w") as refusal:
+        parse(sql, CATALOG)
+    assert says in str(refusal.value)
+    assert not isinstance(refusal.value, StaticDenial)
+
+
+# What a profile refuses
+
+
+_OWN = template('"image"."owner" = @actor')
+_PROFILE = Profile(
+    "own",
+    "s3cr3t0123456789",
+    TAG,
+    {
+        "image": TableAccess(
+            _OWN,
+            {
+                c.name: WITHHELD if c.name == "note" else ColumnAccess("bare", None, _OWN)
+                for c in IMAGE.columns
+            },
+        ),
+        "account": TableAccess(None, {c.name: BARE for c in ACCOUNT.columns}),
+    },
+)
+
+_WITHHELD_USES = {
+    "WHERE": "SELECT id FROM image WHERE note = 'x'",
+    "WHERE, in capitals": 'SELECT id FROM image WHERE "NOTE" IS NULL',
+    "ON": "SELECT a.id FROM image AS a JOIN image AS b ON a.note = b.note",
+    "ORDER BY": "SELECT id FROM image ORDER BY note",
+    "ORDER BY, by ordinal": "SELECT id, note FROM image ORDER BY 2",
+    "ORDER BY, by alias": "SELECT note AS n FROM image ORDER BY n",
+    "ORDER BY, in an expression": "SELECT note AS n FROM image ORDER BY lower(n)",
+    "GROUP BY": "SELECT count(*) FROM image GROUP BY note",
+    "GROUP BY, by alias": "SELECT note AS n, count(*) FROM image GROUP BY n",
+    "GROUP BY, by ordinal": "SELECT note, count(*) FROM image GROUP BY 1",
+    "HAVING": "SELECT owner FROM image GROUP BY owner HAVING max(note) > 'a'",
+    "through a subquery": "SELECT n FROM (SELECT note AS n FROM image) AS s WHERE n = 'x'",
+    "through a subquery, computed": "SELECT n FROM (SELECT lower(note) AS n FROM image) AS s WHERE n = 'x'",
+    "through a CTE": "WITH a AS (SELECT note AS n FROM image) SELECT n FROM a ORDER BY n",
+    "IN": "SELECT id FROM image WHERE 'x' IN (SELECT note FROM image)",
+    "EXISTS": "SELECT EXISTS (SELECT 1 FROM image WHERE note = 'x')",
+    "a scalar": "SELECT id FROM image WHERE (SELECT max(note) FROM image) = 'x'",
+    "a filter of an aggregate's subquery": "SELECT (SELECT count(*) FROM image WHERE note = 'x')",
+    "UPDATE's WHERE": "UPDATE image SET credits = 1 WHERE note = 'x'",
+    "SET": "UPDATE image SET credits = credits + length(note)",
+}
+
+
+@pytest.mark.parametrize("use", _WITHHELD_USES)
+def test_a_withheld_column_decides_nothing(use: str) -> None:
+    """A withheld column outside a select list is refused, by whatever name it is reached."""
+    statement = parse(_WITHHELD_USES[use], CATALOG)
+    with pytest.raises(WithheldUse, match=r"`image\.note` is withheld"):
+        shape(statement, _PROFILE, CATALOG)
+
+
+_DENIED = {
+    "a table denied outright": ("SELECT id FROM account", "read", "account"),
+    "a table that the profile does not name": ("SELECT id FROM reference", "read", "reference"),
+    "in a subquery": ("SELECT id FROM image WHERE owner IN (SELECT id FROM account)", "read", "account"),
+    "a join": ("SELECT image.id FROM image LEFT JOIN account ON 1", "read", "account"),
+    "an update of a column that may not be": ("UPDATE image SET note = 'x'", "update", "image"),
+    "a delete": ("DELETE FROM image", "delete", "image"),
+    "a delete by what may not be read": ("DELETE FROM account WHERE name = 'x'", "read", "account"),
+}
+
+
+@pytest.mark.parametrize("case", _DENIED)
+def test_what_is_denied_whatever_the_row_is_told_apart_for_the_record(case: str) -> None:
+    """A static denial carries table and operation, so that it can be recorded with an id."""
+    sql, operation, table = _DENIED[case]
+    with pytest.raises(StaticDenial) as denial:
+        shape(parse(sql, CATALOG), _PROFILE, CATALOG)
+    assert (denial.value.operation, denial.value.table) == (operation, table)
