@@ -21,7 +21,7 @@ _CASES = some.timelines().flatmap(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_CASES, st.lists(some.facts(), min_size=1, max_size=5))
 def test_reference_and_decide_agree(case: tuple[Timeline, list[Access]], known: list[Facts]) -> None:
     """The effect, and the rules that determined it, are the same in both readings."""
@@ -41,7 +41,7 @@ def connection() -> Iterator[worlds.sqlite3.Connection]:
     connection.close()
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_CASES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob")))
 def test_sql_membership_agrees(
     connection: worlds.sqlite3.Connection,
@@ -66,6 +66,14 @@ def test_sql_membership_agrees(
                     if effect is Effect.ALLOW and (about is None or about in row.subjects):
                         allowed.add(key)
                 assert allowed == _members(connection, compiled, table, access, known, about)
+
+
+@pytest.mark.sweep
+def test_sql_membership_agrees_at_length(connection: worlds.sqlite3.Connection) -> None:
+    """The same over many more policies and worlds."""
+    inner = test_sql_membership_agrees.hypothesis.inner_test  # type: ignore[attr-defined]  # set by `given`
+    long = given(_CASES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob")))
+    long(settings(max_examples=4_000, deadline=None)(partial(inner, connection)))()
 
 
 def _members(

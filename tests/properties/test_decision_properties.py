@@ -25,7 +25,7 @@ _CASES = some.timelines().flatmap(
     lambda timeline: st.tuples(st.just(timeline), some.accesses(timeline), some.facts())
 )
 _Case = tuple[Timeline, Access, Facts]
-_FAST = settings(max_examples=100, deadline=None)
+_FAST = settings(max_examples=80, deadline=None)
 
 
 @_FAST

@@ -66,6 +66,7 @@ def answer(condition: Condition) -> Answer:
 
 
 def _own(known: Known, row: RowFacts, people: People, actor: Actor, now: Instant) -> bool | None:
+    """S7: the actor is one of the row's known people."""
     if actor.id is None or not people:
         return None
     return actor.id in row.subjects

@@ -1,7 +1,8 @@
 """`decide`: the pure function from an access, facts and an instant to a decision.
 
     1  the era: the version in force at `now` (S44); before the first version everything is denied
-    2  the plan of (who, operation, category, purpose, recipient); unknown words have no permits
+    2  the plan of (who, operation, category, purpose, recipient); unknown words have no permits,
+       and without a rule there is no access (S14, S20)
     3  without a row: what is left to ask of rows, per version, or a denial where nothing could be left
     4  with a row: the version it was collected under; an unknown one denies (X11)
     5  for that version's step and every later one, newest first: a forbid that is not known not to apply

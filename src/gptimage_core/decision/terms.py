@@ -2,7 +2,7 @@
 
 INVARIANT (implied-in-every-permit): a permit holds only if, besides what it says, all of this is known:
 the row is of the actor's tenant; its person is not deleted and its keeping has not ended (unless
-`even_when` lifts `deleted`); processing for its person is not restricted (X10 lifts `restricted`, S37);
+`even_when` lifts `deleted`, S32); processing for its person is not restricted (X10 lifts `restricted`, S37);
 there is no objection to a legitimate interest (S37); the category's ceiling is not over, except to `delete`
 (S34: what is too old may still be removed, and nothing else); every consent that names the purpose is given
 when that is its basis (S17, S19); a recipient's contract is in force, its purposes cover this one and its
