@@ -41,16 +41,34 @@ def connection() -> Iterator[worlds.sqlite3.Connection]:
     connection.close()
 
 
+_WORLDS = given(_CASES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob")))
+_Case = tuple[Timeline, list[Access]]
+_Known = dict[str, some.Value]
+
+
 @settings(max_examples=150, deadline=None)
-@given(_CASES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob")))
+@_WORLDS
 def test_sql_membership_agrees(
-    connection: worlds.sqlite3.Connection,
-    case: tuple[Timeline, list[Access]],
-    known: dict[str, some.Value],
-    world: worlds.World,
-    about: str | None,
+    connection: worlds.sqlite3.Connection, case: _Case, known: _Known, world: worlds.World, about: str | None
 ) -> None:
     """Rows that a predicate selects, updates and deletes are those that reference and `decide` allow."""
+    _hold_against_each_other(connection, case, known, world, about)
+
+
+@pytest.mark.sweep
+@pytest.mark.timeout(1800)
+@settings(max_examples=5_000, deadline=None)
+@_WORLDS
+def test_sql_membership_agrees_at_length(
+    connection: worlds.sqlite3.Connection, case: _Case, known: _Known, world: worlds.World, about: str | None
+) -> None:
+    """The same over many more policies and worlds."""
+    _hold_against_each_other(connection, case, known, world, about)
+
+
+def _hold_against_each_other(
+    connection: worlds.sqlite3.Connection, case: _Case, known: _Known, world: worlds.World, about: str | None
+) -> None:
     timeline, accesses = case
     compiled = compile_timeline(timeline)
     with worlds.filled(connection, world):
@@ -66,14 +84,6 @@ def test_sql_membership_agrees(
                     if effect is Effect.ALLOW and (about is None or about in row.subjects):
                         allowed.add(key)
                 assert allowed == _members(connection, compiled, table, access, known, about)
-
-
-@pytest.mark.sweep
-def test_sql_membership_agrees_at_length(connection: worlds.sqlite3.Connection) -> None:
-    """The same over many more policies and worlds."""
-    inner = test_sql_membership_agrees.hypothesis.inner_test  # type: ignore[attr-defined]  # set by `given`
-    long = given(_CASES, some.access_facts(), worlds.worlds(), st.sampled_from((None, "ann", "bob")))
-    long(settings(max_examples=4_000, deadline=None)(partial(inner, connection)))()
 
 
 def _members(
