@@ -1,5 +1,7 @@
-"""The command line: `gptimage NOUN VERB`."""
+"""The command line: `gptimage NOUN VERB`. One file a noun; other packages add nouns by entry point."""
 
+from __future__ import annotations
 
-def main() -> int:
-    raise SystemExit("not built yet")
+from gptimage_core.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,82 @@
+"""The frame: finds the noun, runs the verb, turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gptimage_core.cli import access, policy
+from gptimage_core.cli.exits import EPILOG, Exit
+from gptimage_core.errors import GptimageError, PolicyError, StoreError
+
+if TYPE_CHECKING:
+    Nouns = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_BUILT_IN: dict[str, Callable[[Nouns], None]] = {"policy": policy.register, "access": access.register}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (`cli.exits.Exit`)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(arguments).parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except PolicyError as error:
+        return _fail(args, error, Exit.REFUSED)
+    except (StoreError, OSError) as error:
+        return _fail(args, error, Exit.FAILED)
+    except GptimageError as error:
+        return _fail(args, error, Exit.REFUSED)
+    except BrokenPipeError:
+        return Exit.OK
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gptimage", description="One privacy policy decides every data access.", epilog=EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"gptimage {version('gptimage')}")
+    nouns = parser.add_subparsers(title="nouns", metavar="NOUN", required=True)
+    for register in _BUILT_IN.values():
+        register(nouns)
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for point in sorted(entry_points(group="gptimage.commands"), key=lambda point: point.name):
+        # An entry point is loaded only when its noun is asked for: a server's imports must not slow `policy`.
+        if wanted in (None, point.name):
+            _register(point, nouns)
+    return parser
+
+
+def _register(point: EntryPoint, nouns: Nouns) -> None:
+    try:
+        register = point.load()
+    except ImportError as error:
+        # The extra that brings this noun is not installed: the noun is listed, and says what to install.
+        missing = nouns.add_parser(point.name, help=f"not available: {error}")
+        reason = str(error)
+        missing.set_defaults(run=lambda args: _unavailable(point.name, reason))
+        missing.add_argument("rest", nargs=argparse.REMAINDER)
+        return
+    register(nouns)
+
+
+def _unavailable(noun: str, reason: str) -> int:
+    sys.stderr.write(
+        f"gptimage: `{noun}` needs a package that is not installed ({reason}); "
+        "pip install 'gptimage[server]'\n"
+    )
+    return Exit.FAILED
+
+
+def _fail(args: argparse.Namespace, error: Exception, code: Exit) -> int:
+    if getattr(args, "json", False):
+        findings = [msgspec.to_builtins(finding) for finding in getattr(error, "findings", ())]
+        sys.stderr.write(msgspec.json.encode({"error": str(error), "findings": findings}).decode() + "\n")
+    else:
+        sys.stderr.write(f"gptimage: {error}\n")
+    return code
