@@ -180,6 +180,7 @@ class Job(Table, tablename="jobs"):
     state = category("job_state", Varchar(length=20, default="waiting"))
     progress = category("job_state", Integer(default=0))
     cost = category("job_state", Integer())
+    attempts = category("job_state", Integer(default=0))
     fault = category("job_state", Varchar(length=60, null=True, default=None))
     started_at = category("job_state", BigInt(null=True, default=None))
     ended_at = category("job_state", BigInt(null=True, default=None))

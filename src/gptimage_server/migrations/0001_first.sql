@@ -108,6 +108,7 @@ CREATE TABLE "jobs" (
   "state" VARCHAR(20) NOT NULL DEFAULT 'waiting',
   "progress" INTEGER NOT NULL DEFAULT 0,
   "cost" INTEGER NOT NULL DEFAULT 0,
+  "attempts" INTEGER NOT NULL DEFAULT 0,
   "fault" VARCHAR(60) DEFAULT null,
   "started_at" INTEGER DEFAULT null,
   "ended_at" INTEGER DEFAULT null
