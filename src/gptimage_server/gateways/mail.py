@@ -64,11 +64,12 @@ class SmtpMail:
         self._settings = settings
 
     async def send(self, letter: Letter, *, now: Instant) -> None:
-        message = _message(self._settings.mail_from, letter, now)
         try:
+            message = _message(self._settings.mail_from, letter, now)
             await asyncio.to_thread(self._hand_over, message)
-        except (OSError, smtplib.SMTPException) as error:
-            # The error's text may quote the address; only its type goes on.
+        except (OSError, ValueError, smtplib.SMTPException) as error:
+            # The error's text may quote the address; only its type goes on. (A ValueError is a header that
+            # would have carried a line break.)
             raise MailError(f"the mail server did not take the message ({type(error).__name__})") from None
 
     def _hand_over(self, message: EmailMessage) -> None:

@@ -15,7 +15,8 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 from msgspec import Struct
 
-from gptimage_core.errors import AccessDenied, GptimageError
+from gptimage_core.errors import AccessDenied, GptimageError, StorageFull
+from gptimage_server.gateways.mail import MailError
 from gptimage_server.web.ids import request_id
 
 __all__ = ["FieldError", "Missing", "NotAllowed", "Problem", "Refused", "SignInFirst", "TooMany", "handlers"]
@@ -144,7 +145,7 @@ def _problem(request: Any, error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         title, detail = _HTTP_WORDS.get(error.status_code, (ServerError.title, ServerError.detail))
         return Problem(title=title, status=error.status_code, detail=detail, request_id=named)
-    status = 507 if type(error).__name__ == "StorageFull" else 500
+    status = 507 if isinstance(error, StorageFull) else 503 if isinstance(error, MailError) else 500
     _print_places(error, named)
     title, detail = _HTTP_WORDS.get(status, (ServerError.title, ServerError.detail))
     return Problem(title=title, status=status, detail=detail, request_id=named)

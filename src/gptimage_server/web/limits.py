@@ -6,11 +6,25 @@ addresses can at worst win back what the limits of other keys still hold.
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict, deque
 
 from gptimage_core.clock import Instant
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "network"]
+
+
+def network(address: str) -> str:
+    """What one visitor holds: an IPv4 address, or the /64 that an IPv6 host draws its addresses from."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.IPv6Network((found, 64), strict=False))
+    return str(found)
 
 
 class Limits:

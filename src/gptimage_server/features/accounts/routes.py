@@ -36,6 +36,7 @@ from gptimage_server.web.answers import AppRequest, answer, moved
 from gptimage_server.web.cookies import GATE, SESSION, YOUNG, drop_cookie, set_cookie
 from gptimage_server.web.errors import Missing, NotAllowed, Refused, TooMany
 from gptimage_server.web.forms import read, refuse
+from gptimage_server.web.limits import network
 from gptimage_server.web.places import CODES, COUNTRIES
 from gptimage_server.web.visitor import Given, Person
 
@@ -73,7 +74,7 @@ async def start(
 async def pass_gate(request: AppRequest, services: Given[Services]) -> Response[Any]:
     """Age and country before anything else (S40). The date of birth is used here and goes no further."""
     now = services.now()
-    _limit(services, f"start:{_ip(request)}", services.settings.starts_per_address_hour)
+    _limit(services, f"start:{network(_ip(request))}", services.settings.starts_per_address_hour)
     if await gates.is_blocked(services, request.cookies.get(YOUNG, "")):
         return _turned_away(request, services)
     minimum = services.count("minimum_age")
@@ -140,7 +141,7 @@ async def ask_for_link(request: AppRequest, services: Given[Services]) -> Respon
         view = SignInView("email", _minutes(services))
         return answer(request, "accounts/signin.html", view, refused=refused)
     settings = services.settings
-    _limit(services, f"link-from:{_ip(request)}", settings.links_per_address_hour)
+    _limit(services, f"link-from:{network(_ip(request))}", settings.links_per_address_hour)
     _limit(services, f"link-to:{people.address_hash(services, email)}", settings.links_per_email_hour)
     await links.mail_link(services, email=email, country=gate.country, may_open=gate.may_open(services.now()))
     return answer(request, "accounts/sent.html", SignInView("mailed", _minutes(services)), status=202)
@@ -160,7 +161,7 @@ async def use_link(request: AppRequest, services: Given[Services], token: FromPa
     """Use the link up and sign in; one of two racing uses wins."""
     if await gates.is_blocked(services, request.cookies.get(YOUNG, "")):
         return _turned_away(request, services)
-    _limit(services, f"use:{_ip(request)}", services.settings.starts_per_address_hour)
+    _limit(services, f"use:{network(_ip(request))}", services.settings.starts_per_address_hour)
     claim = await links.use(services, token)
     if claim is None:
         return _dead(request)
