@@ -127,9 +127,10 @@ class _Resolver(Walker):
         query.raises |= scope.raises
         for bound in (query.limit, query.offset):
             if bound is not None:
-                if not isinstance(bound, n.Literal | n.Parameter):
+                number = isinstance(bound, n.Literal) and type(bound.value) is int
+                if not number and not isinstance(bound, n.Parameter):
                     raise refused("LIMIT and OFFSET take a number or a parameter", self.sql, query.at)
-                query.raises |= not (isinstance(bound, n.Literal) and type(bound.value) is int)
+                query.raises |= not number
 
     def _core(self, core: n.Core, outer: Scope | None, *, derived: bool) -> Scope:
         scope = Scope(outer, core)

@@ -44,12 +44,12 @@ def split(value: str, tag: str) -> Tagged:
         raise GuardError("a sealed value came back without its tag; it is not opened")
     try:
         column, key, subject, link, rest = value[len(tag) :].split(":", 4)
-        a, b, c = int(key), int(subject), int(link)
+        number, a, b, c = int(column), int(key), int(subject), int(link)
     except ValueError:
         raise GuardError("a sealed value came back with a broken tag; it is not opened") from None
-    if len(rest) < a + b + c:
+    if min(number, a, b, c) < 0 or len(rest) < a + b + c:
         raise GuardError("a sealed value came back cut short; it is not opened")
-    return Tagged(int(column), rest[:a], rest[a : a + b], rest[a + b : a + b + c], rest[a + b + c :])
+    return Tagged(number, rest[:a], rest[a : a + b], rest[a + b : a + b + c], rest[a + b + c :])
 
 
 def write(tag: str, number: int, key: str, subject: str, link: str, value: str) -> str:
