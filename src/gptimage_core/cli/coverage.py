@@ -1,8 +1,8 @@
 """Coverage: clause → rules → code → tests, each gap shown as a gap (X9).
 
 A clause id counts for a place in code when it stands in a docstring or comment there; the place is named
-`path:qualified_name`. The clauses listed are the contiguous runs of what policy and code mention: if S1 and S46
-stand somewhere, S23 standing nowhere is a gap, not an omission.
+`path:qualified_name`. The clauses listed are the contiguous runs of what policy and code mention: if S1 and
+S46 stand somewhere, S23 standing nowhere is a gap, not an omission.
 """
 
 from __future__ import annotations

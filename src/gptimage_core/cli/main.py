@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gptimage_core.cli import access, policy
+from gptimage_core.cli.access import register as register_access
 from gptimage_core.cli.exits import EPILOG, Exit
+from gptimage_core.cli.policy import register as register_policy
 from gptimage_core.errors import GptimageError, PolicyError, StoreError
 
 if TYPE_CHECKING:
     Nouns = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_BUILT_IN: dict[str, Callable[[Nouns], None]] = {"policy": policy.register, "access": access.register}
+_BUILT_IN: dict[str, Callable[[Nouns], None]] = {
+    "policy": register_policy,
+    "access": register_access,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
