@@ -37,7 +37,7 @@ from gptimage_core.policy.timeline import single
 from gptimage_core.store import state
 from gptimage_core.store.ledger import NegativeLedger
 
-__all__ = ["ANN", "BOB", "CLERK", "NOW", "POLICY", "World", "in_world", "tables_on"]
+__all__ = ["ANN", "BOB", "CLERK", "NOW", "POLICY", "World", "in_world", "opened", "tables_on"]
 
 T = TypeVar("T")
 
@@ -180,7 +180,7 @@ def tables_on(engine: Any) -> SimpleNamespace:
         recorded = recorded(BigInt())
         keep_ended = keep_ended(BigInt(null=True))
         collected_under = collected_under(Integer())
-        visibility = category("picture", fact("visibility", Varchar(length=20, default="private")))
+        visibility = category("picture", fact("visibility", Varchar(length=20, null=True, default="private")))
         title = category("picture", Text())
         starred = category("picture", Boolean(default=False))
         size = category("picture", Integer(default=0))
@@ -242,7 +242,8 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def _world(folder: Path, policy: str) -> AsyncIterator[World]:
+async def opened(folder: Path, policy: str = POLICY) -> AsyncIterator[World]:
+    """A world in this folder; an existing one is opened again."""
     engine = GovernedSQLite(folder / "data.sqlite", readers=2)
     ledger = NegativeLedger(folder / "apart" / "ledger")
     tables = tables_on(engine)
@@ -281,7 +282,7 @@ def in_world(
     """Run a scenario in a world of its own, with a time-out."""
 
     async def run() -> T:
-        async with _world(folder, policy) as world, asyncio.timeout(seconds):
+        async with opened(folder, policy) as world, asyncio.timeout(seconds):
             return await scenario(world)
 
     return asyncio.run(run())
