@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gptimage_server.features.accounts.addresses import normalised
 from gptimage_server.secrets import Secrets, load_secrets, new_id, new_token, same, token_hash
 from gptimage_server.settings import SettingsError, from_environment
-from gptimage_server.web.limits import Limits
+from gptimage_server.web.limits import Limits, network
 from gptimage_server.web.places import CODES, COUNTRIES, country_name
 
 SECRETS = Secrets(bytes(range(32)))
@@ -113,6 +113,21 @@ def test_a_flood_of_keys_does_not_grow_the_limits() -> None:
         assert limits.take(str(number), limit=1, window=10**9, now=number) == 0
     assert len(limits._seen) == 10
     assert limits.take("999", limit=1, window=10**9, now=1000) > 0
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_a_visitor_is_limited_by_what_they_hold(address: str, expected: str) -> None:
+    """S15: one IPv4 address, or the /64 out of which an IPv6 host takes a new address for every try."""
+    assert network(address) == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from litestar.testing import AsyncTestClient
 from tests.support.server import JSON, NOON, POLICY, make_app, sign_up, visit
 
 import gptimage_server
-from gptimage_core.errors import PolicyError
+from gptimage_core.errors import AccessDenied, PolicyError
 from gptimage_core.policy.timeline import load_timeline
 from gptimage_server.app import create_app
 from gptimage_server.migrations import MIGRATIONS
@@ -225,6 +225,30 @@ def test_an_unexpected_error_prints_its_places_and_not_its_words(
     assert "builtins.RuntimeError" in printed
     assert "links.py" in printed
     assert "canary" not in printed
+
+
+def test_a_denial_shows_a_neutral_sentence_and_its_id(tmp_path: Path) -> None:
+    """People and programs get the id that operators can look up, and nothing about rules or data."""
+    app = make_app(tmp_path)
+
+    async def denied(*_: Any, **__: Any) -> None:
+        raise AccessDenied("denial-42")
+
+    app.state.services.mail.send = denied
+
+    async def whole() -> None:
+        async with visit(app) as client:
+            await client.post("/start", json=ADULT)
+            body = {"email": "ada@example.org"}
+            reply = await client.post("/signin", json=body)
+            assert reply.status_code == 403
+            assert reply.json()["denial_id"] == "denial-42"
+            assert reply.json()["detail"] == "Our privacy policy does not permit this."
+            page = await client.post("/signin", data=body, headers=PAGE)
+            assert page.status_code == 403
+            assert '<code class="reference">denial-42</code>' in page.text
+
+    asyncio.run(whole())
 
 
 def test_a_full_disk_acknowledges_nothing(tmp_path: Path) -> None:
