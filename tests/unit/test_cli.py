@@ -87,7 +87,9 @@ def test_check_lists_every_finding(tmp_path: Path, capsys: pytest.CaptureFixture
     """A policy with several faults gives all of them, with file:line, and exit 1."""
     text = Path(NOTES).read_text(encoding="utf-8")
     path = tmp_path / "bad.toml"
-    path.write_text(text.replace('what = ["note"]', 'what = ["nota"]').replace('"consent"', '"consant"'))
+    path.write_text(
+        text.replace('what = ["note"]', 'what = ["nota"]').replace('["university"]', '["universty"]')
+    )
     assert main(["policy", "check", str(path), "--json"]) == Exit.NO
     found = json.loads(capsys.readouterr().out)
     assert found["ok"] is False
@@ -128,6 +130,7 @@ def test_access_explain_finds_a_refusal(tmp_path: Path, capsys: pytest.CaptureFi
     """A recorded refusal is explained from its reference; an unknown one, or no database, is said so."""
     path = tmp_path / "data.sqlite"
     connection = sqlite3.connect(path)
+    connection.execute("BEGIN IMMEDIATE")
     migrate(connection)
     denial = denials.Denial(
         id="abc", at=0, tenant="main", actor_kind="staff", actor="eve", purpose="p", operation="read",

@@ -59,7 +59,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def _register(point: EntryPoint, nouns: Nouns) -> None:
     try:
         register = point.load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         # The extra that brings this noun is not installed: the noun is listed, and says what to install.
         missing = nouns.add_parser(point.name, help=f"not available: {error}")
         reason = str(error)
