@@ -18,16 +18,16 @@ from gptimage_core.policy.timeline import single
 _Cases = list[tuple[Access, Facts]]
 
 
-def _cases(pairs: int) -> _Cases:
+def cases(pairs: int) -> _Cases:
     seeded = random.Random(7)
     return [random_case(seeded, pairs) for _ in range(2_000)]
 
 
-def _compiled(rules: int) -> CompiledTimeline:
+def compiled_policy(rules: int) -> CompiledTimeline:
     return compile_timeline(single(parse_document(policy(rules))))
 
 
-def _agree(compiled: CompiledTimeline, cases: _Cases) -> None:
+def agree(compiled: CompiledTimeline, cases: _Cases) -> None:
     """The peer is the same function: equal effects and rules, both effects common."""
     allowed = 0
     for access, facts in cases:
@@ -36,6 +36,11 @@ def _agree(compiled: CompiledTimeline, cases: _Cases) -> None:
         assert (decision.effect is Effect.ALLOW, set(decision.rules)) == (allows, set(rules)), (access, facts)
         allowed += allows
     assert 500 < allowed < 1_500, allowed
+
+
+def _hits(compiled: CompiledTimeline, cases: _Cases) -> float:
+    effects = [decide(compiled, access, facts, NOW).effect for access, facts in cases]
+    return effects.count(Effect.ALLOW) / len(effects)
 
 
 def _deciding(compiled: CompiledTimeline, cases: _Cases) -> Callable[[], None]:
@@ -48,9 +53,10 @@ def _deciding(compiled: CompiledTimeline, cases: _Cases) -> Callable[[], None]:
 
 def benches() -> Iterable[Bench]:
     """Three lines, with the limits of the project."""
-    twenty, thousand = _compiled(20), _compiled(1_000)
-    few, many = _cases(1), _cases(50)
-    _agree(twenty, few)
+    twenty, thousand = compiled_policy(20), compiled_policy(1_000)
+    few, many = cases(1), cases(50)
+    agree(twenty, few)
+    assert abs(_hits(twenty, few) - _hits(thousand, many)) < 0.05, "the mix of hits is not the same"
 
     def chained() -> None:
         for access, facts in few:

@@ -14,7 +14,8 @@ uses data as its own gives two steps a version: one as sharing, one as `sell` (S
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from gptimage_core.clock import Instant
 from gptimage_core.decision.answers import Answer, answer
@@ -29,8 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledTimeline", "Era", "Key", "Plan", "Step", "Term", "compile_timeline"]
 
+_T = TypeVar("_T")
+
 Key = tuple[str, str, str, str, str | None]
 """Actor's kind, operation, category, purpose, recipient."""
+
+
+@lru_cache(maxsize=4096)
+def _asked(condition: Condition) -> tuple[Answer, Condition]:
+    return answer(condition), condition
+
+
+@lru_cache(maxsize=4096)
+def _same(parts: _T) -> _T:
+    """One object for equal parts: what thousands of plans ask alike stays in the processor's cache."""
+    return parts
 
 
 class Term:
@@ -77,8 +91,8 @@ class Term:
                 case Flag(fact=fact, expected=expected, level="access"):
                     given.append((fact, expected, condition))
                 case _:
-                    rest.append((answer(condition), condition))
-        self.personal, self.given, self.rest = tuple(personal), tuple(given), tuple(rest)
+                    rest.append(_asked(condition))
+        self.personal, self.given, self.rest = _same(tuple(personal)), _same(tuple(given)), _same(tuple(rest))
 
 
 class Step:

@@ -41,12 +41,16 @@ class Flag(Struct, frozen=True, tag=True):
 
 
 class OneOf(Struct, frozen=True, tag=True):
-    """The fact is one of `values` (or, `negated`, is known and is none of them)."""
+    """The fact is one of `values` (or, `negated`, is known and is none of them).
+
+    `kinds` names the values' types, so that conditions on `1` and on `true` are not equal, as Python has it.
+    """
 
     fact: str
     level: Level
     values: tuple[Scalar, ...]
     negated: bool = False
+    kinds: str = ""
 
 
 class Between(Struct, frozen=True, tag=True):

@@ -16,7 +16,7 @@ row that may still be kept) becomes two conjunctions of the same rule.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from gptimage_core.clock import Instant, Span, from_datetime
 from gptimage_core.decision.conditions import (
@@ -30,6 +30,7 @@ from gptimage_core.decision.conditions import (
     Own,
     Passed,
     SameTenant,
+    Scalar,
     Until,
 )
 from gptimage_core.decision.model import Conjunction
@@ -95,14 +96,18 @@ def _of_fact(item: Written, name: str, document: Document) -> Condition:
         return Never(f"the fact `{name}` is not declared")
     level = declared.of
     if item.is_ is not None:
-        return OneOf(name, level, tuple(item.is_))
+        return OneOf(name, level, tuple(item.is_), False, _kinds(item.is_))
     if item.is_not is not None:
-        return OneOf(name, level, tuple(item.is_not), negated=True)
+        return OneOf(name, level, tuple(item.is_not), True, _kinds(item.is_not))
     if item.passed is not None:
         return Passed(name, level, item.passed)
     if item.at_least is not None or item.at_most is not None:
         return Between(name, level, item.at_least, item.at_most)
     return Never(f"nothing is asked of the fact `{name}`")
+
+
+def _kinds(values: Sequence[Scalar]) -> str:
+    return " ".join(type(value).__name__ for value in values)
 
 
 def implied(

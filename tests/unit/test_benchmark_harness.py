@@ -1,0 +1,30 @@
+"""The benchmarks measure what they say: the peer decides alike, and a ratio above its limit is not ok."""
+
+from __future__ import annotations
+
+import time
+
+from tests.benchmarks.bench_decide import agree, cases, compiled_policy
+from tests.benchmarks.harness import Bench, measure
+
+
+def test_the_if_chain_is_the_same_function() -> None:
+    """On 2,000 random accesses the hand-written chain and `decide` give the same effect and rules."""
+    agree(compiled_policy(20), cases(1))
+
+
+def test_a_ratio_above_its_limit_is_not_ok() -> None:
+    """Ratios are the bar: twice as slow as the peer fails a limit of 1.5 and passes one of 3."""
+    slow, fast = (lambda: time.sleep(0.002)), (lambda: time.sleep(0.001))
+    assert not measure(Bench("slow", slow, fast, 1.5, rounds=3)).ok
+    within = measure(Bench("slow", slow, fast, 3.0, rounds=3))
+    assert within.ok
+    assert within.ratio is not None
+    assert 1.5 < within.ratio < 3
+
+
+def test_a_bench_is_closed_and_reports_without_a_peer() -> None:
+    """A line without peer or limit is only reported; what it opened is closed."""
+    closed: list[bool] = []
+    result = measure(Bench("alone", lambda: None, rounds=2, close=lambda: closed.append(True)))
+    assert (result.ok, result.ratio, result.peer, closed) == (True, None, None, [True])
