@@ -45,12 +45,33 @@ def laid(draw: st.DrawFn) -> tuple[Document, Document]:
     return base, overlays.apply(base, built)
 
 
+def narrows(base: Document, resolved: Document) -> None:
+    """Rule by rule: conditions and prohibitions are only added, ceilings only end earlier."""
+    assert resolved.permit.keys() == base.permit.keys()
+    for name, rule in resolved.permit.items():
+        before = base.permit[name]
+        assert [each for each in before.when if each != "always" and each not in rule.when] == []
+        assert rule.when
+        assert [each for each in before.then if each not in rule.then] == []
+        same = ("who", "may", "what", "for_", "to", "even_when", "may_release_before_record")
+        assert [getattr(rule, slot) for slot in same] == [getattr(before, slot) for slot in same]
+    for name, prohibition in base.forbid.items():
+        assert resolved.forbid[name] == prohibition
+    for name, category in base.category.items():
+        after = resolved.category[name]
+        assert msgspec.structs.replace(after, gone_after=category.gone_after) == category
+        if category.gone_after is not None:
+            assert after.gone_after is not None
+            assert overlays.never_later(after.gone_after, category.gone_after)
+
+
 @settings(max_examples=50, deadline=None)
 @given(laid(), st.data())
 def test_an_overlay_permits_nothing_that_the_base_does_not(
     documents: tuple[Document, Document], data: st.DataObject
 ) -> None:
     """INVARIANT (overlay-narrows): allowed with the overlay ⇒ allowed without it, in both interpreters."""
+    narrows(*documents)
     base, narrowed = (
         Timeline((random.version(1, random.NOW - 300 * DAY, document),)) for document in documents
     )
