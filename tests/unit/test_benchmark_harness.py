@@ -14,13 +14,13 @@ def test_the_if_chain_is_the_same_function() -> None:
 
 
 def test_a_ratio_above_its_limit_is_not_ok() -> None:
-    """Ratios are the bar: twice as slow as the peer fails a limit of 1.5 and passes one of 3."""
-    slow, fast = (lambda: time.sleep(0.002)), (lambda: time.sleep(0.001))
-    assert not measure(Bench("slow", slow, fast, 1.5, rounds=3)).ok
-    within = measure(Bench("slow", slow, fast, 3.0, rounds=3))
+    """Ratios are the bar: four times as slow as the peer fails a limit of 1.2 and passes one of 50."""
+    slow, fast = (lambda: time.sleep(0.04)), (lambda: time.sleep(0.01))
+    assert not measure(Bench("slow", slow, fast, 1.2, rounds=3)).ok
+    within = measure(Bench("slow", slow, fast, 50, rounds=3))
     assert within.ok
     assert within.ratio is not None
-    assert 1.5 < within.ratio < 3
+    assert within.ratio > 1
 
 
 def test_a_bench_is_closed_and_reports_without_a_peer() -> None:
