@@ -7,6 +7,8 @@ undo and the sweep. The tables are made by `migrations`, which a test holds agai
 
 from __future__ import annotations
 
+from typing import Any
+
 from piccolo.columns import BigInt, Boolean, ForeignKey, Integer, Text, Varchar
 from piccolo.columns.indexes import IndexMethod
 from piccolo.table import Table
@@ -53,6 +55,11 @@ def _key() -> Varchar:
 
 def _owner() -> Varchar:
     return subject(Varchar(length=_ID, index=True, index_method=IndexMethod.btree))
+
+
+def _blob(**options: Any) -> Varchar:
+    """A blob's name: random and opaque, so that an erasure finds the blob when its key is destroyed."""
+    return category("identifier", Varchar(length=_ID, **options))
 
 
 class Account(Table, tablename="accounts"):
@@ -147,8 +154,8 @@ class Image(Table, tablename="images"):
     style = category("generation_parameters", Varchar(length=40))
     model = category("generation_parameters", Varchar(length=80))
     made_from_upload = fact("made_from_upload", category("generation_parameters", Boolean(default=False)))
-    picture = category("generated_image", Text(null=True, default=None))
-    thumbnail = category("generated_image", Text(null=True, default=None))
+    picture = _blob(null=True, default=None)
+    thumbnail = _blob(null=True, default=None)
     media_type = category("generated_image", Text(null=True, default=None))
     picture_sha256 = category("generated_image", Text(null=True, default=None))
 
@@ -162,7 +169,7 @@ class Reference(Table, tablename="reference_images"):
     recorded = recorded(BigInt())
     keep_ended = keep_ended(BigInt(null=True))
     collected_under = collected_under(Integer())
-    blob = category("reference_image", Text())
+    blob = _blob()
     media_type = category("reference_image", Text())
     blob_sha256 = category("reference_image", Text())
 
@@ -228,7 +235,10 @@ class Entry(Table, tablename="credit_entries"):
 
 
 class Export(Table, tablename="exports"):
-    """An archive of everything held about a person, for some days; `archive` says where it lies."""
+    """An archive of everything held about a person, for some days; `archive` says where it lies.
+
+    It is sealed under the person's key; `summary` (JSON: size, SHA-256, counts, instant) says what is in it.
+    """
 
     id = _key()
     owner = _owner()
@@ -236,7 +246,8 @@ class Export(Table, tablename="exports"):
     recorded = recorded(BigInt())
     keep_ended = keep_ended(BigInt(null=True))
     collected_under = collected_under(Integer())
-    archive = category("export_archive", Text())
+    archive = _blob()
+    summary = category("export_archive", Text())
 
 
 class Request(Table, tablename="requests"):

@@ -79,8 +79,8 @@ CREATE TABLE "images" (
   "style" VARCHAR(40) NOT NULL DEFAULT '',
   "model" VARCHAR(80) NOT NULL DEFAULT '',
   "made_from_upload" BOOLEAN NOT NULL DEFAULT false,
-  "picture" TEXT DEFAULT null,
-  "thumbnail" TEXT DEFAULT null,
+  "picture" VARCHAR(40) DEFAULT null,
+  "thumbnail" VARCHAR(40) DEFAULT null,
   "media_type" TEXT DEFAULT null,
   "picture_sha256" TEXT DEFAULT null
 );
@@ -92,7 +92,7 @@ CREATE TABLE "reference_images" (
   "recorded" INTEGER NOT NULL DEFAULT 0,
   "keep_ended" INTEGER DEFAULT null,
   "collected_under" INTEGER NOT NULL DEFAULT 0,
-  "blob" TEXT NOT NULL DEFAULT '',
+  "blob" VARCHAR(40) NOT NULL DEFAULT '',
   "media_type" TEXT NOT NULL DEFAULT '',
   "blob_sha256" TEXT NOT NULL DEFAULT ''
 );
@@ -159,7 +159,8 @@ CREATE TABLE "exports" (
   "recorded" INTEGER NOT NULL DEFAULT 0,
   "keep_ended" INTEGER DEFAULT null,
   "collected_under" INTEGER NOT NULL DEFAULT 0,
-  "archive" TEXT NOT NULL DEFAULT ''
+  "archive" VARCHAR(40) NOT NULL DEFAULT '',
+  "summary" TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX exports_owner ON "exports" ("owner");
 CREATE TABLE "requests" (
