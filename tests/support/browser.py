@@ -41,6 +41,7 @@ _ARGUMENTS = [
 def serving(home: Path, *, clock: Clock | None = None, **settings: Any) -> Iterator[tuple[str, Litestar]]:
     """The server on a free port of its own thread: `(address, app)`. Ends gracefully."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
         app = make_app(home, clock=clock or SystemClock(), port=port, **settings)
         config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="on")
