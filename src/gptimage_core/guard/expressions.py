@@ -33,20 +33,27 @@ class Expressions(Parser):
     def query(self) -> n.Query:
         raise AssertionError("the grammar gives it")
 
+    # Few frames per level: a statement as deep as DEEPEST must fit Python's recursion limit under a server.
+
     def expression(self) -> n.Expr:
         self.enter()
-        out = self._logic("OR", lambda: self._logic("AND", self._not))
+        out = self._and()
+        if self.tokens[self.i].upper == "OR":
+            operands = [out]
+            while self.take_word("OR"):
+                operands.append(self._and())
+            out = n.Logic("OR", operands)
         self.leave()
         return out
 
-    def _logic(self, word: str, operand: Callable[[], n.Expr]) -> n.Expr:
-        first = operand()
-        if self.tokens[self.i].upper != word:
-            return first
-        operands = [first]
-        while self.take_word(word):
-            operands.append(operand())
-        return n.Logic(word, operands)
+    def _and(self) -> n.Expr:
+        out = self._not() if self.tokens[self.i].upper == "NOT" else self._predicate()
+        if self.tokens[self.i].upper == "AND":
+            operands = [out]
+            while self.take_word("AND"):
+                operands.append(self._not())
+            out = n.Logic("AND", operands)
+        return out
 
     def _not(self) -> n.Expr:
         if not self.take_word("NOT"):
@@ -100,7 +107,7 @@ class Expressions(Parser):
     def _in(self, left: n.Expr, negated: bool) -> n.Expr:
         if not self.take_op("("):
             raise self.refused("write `IN (…)`: a list or a subquery in parentheses")
-        if self.is_word("SELECT") or self.is_word("VALUES") or self.is_word("WITH"):
+        if self.token.upper in ("SELECT", "VALUES", "WITH"):
             query = self.query()
             self.expect_op(")")
             return n.In(left, query, negated)
@@ -132,7 +139,9 @@ class Expressions(Parser):
 
     def _tier(self, tier: int) -> n.Expr:
         """Binary operators by precedence climbing."""
-        left = self._collated()
+        left = self._unary() if self.tokens[self.i].kind == "op" else self._primary()
+        if self.tokens[self.i].upper == "COLLATE":
+            left = self._collated(left)
         while True:
             token = self.tokens[self.i]
             if token.kind != "op":
@@ -145,8 +154,7 @@ class Expressions(Parser):
             left = n.Binary(token.value, left, self._tier(found + 1), token.at)
             self.leave()
 
-    def _collated(self) -> n.Expr:
-        out = self._unary()
+    def _collated(self, out: n.Expr) -> n.Expr:
         while self.take_word("COLLATE"):
             name = self.name("a collation")
             if name.upper() not in COLLATIONS:
@@ -189,18 +197,14 @@ class Expressions(Parser):
         if kind in ("text", "number", "blob"):
             self.i += 1
             return self._literal(kind, token.value, token.at)
-        if self.take_op("("):
-            return self._parenthesis()
-        raise self.refused("expected an expression")
-
-    def _parenthesis(self) -> n.Expr:
-        if self.is_word("SELECT") or self.is_word("VALUES") or self.is_word("WITH"):
-            query = self.query()
-            self.expect_op(")")
-            return n.Scalar(query)
-        inner = self.expression()
-        if self.is_op(","):
-            raise self.refused("row values are not read; compare the columns one by one")
+        if not self.take_op("("):
+            raise self.refused("expected an expression")
+        if self.token.upper in ("SELECT", "VALUES", "WITH"):
+            inner: n.Expr = n.Scalar(self.query())
+        else:
+            inner = self.expression()
+            if self.is_op(","):
+                raise self.refused("row values are not read; compare the columns one by one")
         self.expect_op(")")
         return inner
 

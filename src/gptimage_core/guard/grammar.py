@@ -336,7 +336,7 @@ class _Statements(Expressions):
 
     def _cell(self) -> Cell:
         at = self.token.at
-        value = self._collated()
+        value = self._unary()
         if isinstance(value, n.Parameter):
             return Cell(placeholder=value.index)
         if isinstance(value, n.Literal):

@@ -9,7 +9,7 @@ from gptimage_core.guard.words import RESERVED
 
 __all__ = ["DEEPEST", "Parser"]
 
-DEEPEST = 60
+DEEPEST = 100
 """How deep expressions and subqueries may nest. SQLite stops at 1,000; Python's recursion would earlier."""
 
 

@@ -59,7 +59,10 @@ def shape(statement: n.Statement, profile: Profile, catalog: Catalog) -> Shaped:
         return _insert(statement, statement.body)
     for use in statement.uses:
         _check_use(use, profile)
-    return _Shaping(statement, profile, catalog).shaped()
+    try:
+        return _Shaping(statement, profile, catalog).shaped()
+    except RecursionError:
+        raise GuardError("the statement nests too deep; split it") from None
 
 
 def _check_use(use: n.Use, profile: Profile) -> None:

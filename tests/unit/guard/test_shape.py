@@ -233,3 +233,19 @@ def test_a_value_that_the_shadow_did_not_write_is_not_opened(value: str) -> None
     """Fail closed: a tag that is missing, broken or cut short opens nothing."""
     with pytest.raises(GuardError):
         split(value, TAG)
+
+
+def test_a_long_chain_of_conditions_fits_under_a_deep_stack() -> None:
+    """An ORM nests one parenthesis per condition; ninety of them parse and shape below three hundred frames."""
+    chain = "(" * 90 + "starred = 1" + " OR credits = ?)" * 90
+
+    def under(frames: int) -> Shaped:
+        return under(frames - 1) if frames else _shape(f"SELECT id FROM image WHERE {chain}")
+
+    assert under(200).text.placeholders == tuple(range(90))
+
+
+def test_a_chain_that_is_too_long_to_walk_is_refused() -> None:
+    """Fail closed: what the guard cannot finish is a `GuardError`, and nothing runs."""
+    with pytest.raises(GuardError, match="too deep"):
+        _shape(f"SELECT {' + '.join(['1'] * 5000)}")
