@@ -19,6 +19,9 @@ from litestar.template.config import TemplateConfig
 from gptimage_core.clock import Clock, SystemClock
 from gptimage_server.features.accounts.routes import router as accounts
 from gptimage_server.features.accounts.sweep import begin as sweep_accounts
+from gptimage_server.features.images.deletion import begin as finish_deletions
+from gptimage_server.features.images.jobs import begin as run_jobs
+from gptimage_server.features.images.routes import router as images
 from gptimage_server.features.notice.routes import router as notice
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings, from_environment
@@ -30,11 +33,11 @@ from gptimage_server.web.visitor import provide_member, provide_person, provide_
 
 __all__ = ["BACKGROUND", "ROUTERS", "Background", "build_app", "create_app", "from_env"]
 
-ROUTERS: tuple[Router, ...] = (accounts, notice)
+ROUTERS: tuple[Router, ...] = (accounts, notice, images)
 """One a feature; a new feature adds its router here and nothing else."""
 
 Background = Callable[[Services], Awaitable[Callable[[], Awaitable[None]]]]
-BACKGROUND: tuple[Background, ...] = (sweep_accounts,)
+BACKGROUND: tuple[Background, ...] = (sweep_accounts, run_jobs, finish_deletions)
 """What runs beside the requests (jobs, sweeps): called at the start, gives what stops it at the end."""
 
 _STATIC_LIFE = 365 * 86_400

@@ -16,8 +16,11 @@ from gptimage_server.settings import Settings
 from gptimage_server.web.limits import Limits
 
 if TYPE_CHECKING:
+    from gptimage_core.adapters.piccolo.engine import GovernedSQLite
+    from gptimage_core.adapters.piccolo.transactions import Transaction
     from gptimage_core.guard.guard import Guard
     from gptimage_core.policy.timeline import Timeline, Version
+    from gptimage_core.sharing.egress import Egress
     from gptimage_core.store.database import Database
     from gptimage_core.store.ledger import NegativeLedger
     from gptimage_core.vault.blobs import SealedBlobs
@@ -40,6 +43,8 @@ class Services:
         timeline: Timeline,
         guard: Guard,
         database: Database,
+        engine: GovernedSQLite,
+        egress: Egress,
         vault: Vault,
         blobs: SealedBlobs,
         ledger: NegativeLedger,
@@ -53,6 +58,8 @@ class Services:
         self.timeline = timeline
         self.guard = guard
         self.database = database
+        self.egress = egress
+        self._engine = engine
         self.vault = vault
         self.blobs = blobs
         self.ledger = ledger
@@ -65,6 +72,10 @@ class Services:
         """Close what the wiring opened, in its order; called once, when the app ends."""
         for close in self._closing:
             await close()
+
+    def transaction(self) -> Transaction:
+        """`async with services.transaction():` one write transaction over the tables, inside one access."""
+        return self._engine.transaction()
 
     def now(self) -> Instant:
         return self.clock.now()

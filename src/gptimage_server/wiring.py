@@ -5,6 +5,7 @@
 3 the ledger of negative decisions: what the data lacks is replayed before anything is served (X8, S33)
 4 the data map: every column has a category, or the start ends here (S6)
 5 the guard, attached for good: from here on no statement runs outside an access
+6 the one way out: recipients behind sharing, never in anybody else's hands (S20)
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from gptimage_core.guard.guard import Guard
 from gptimage_core.policy.bind import bind, datamap_lock
 from gptimage_core.policy.binding import DataMap
 from gptimage_core.policy.timeline import Timeline, load_timeline
+from gptimage_core.sharing.egress import Egress
+from gptimage_core.sharing.recipients import Recipients
+from gptimage_core.sharing.stored import StoredDenials, StoredRows
 from gptimage_core.store.ledger import Entry, NegativeLedger
 from gptimage_core.store.replay import resume
 from gptimage_core.store.schema import migrate as migrate_core
@@ -29,6 +33,8 @@ from gptimage_core.vault.blobs import LocalBlobs, SealedBlobs
 from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
 from gptimage_server.gateways.mail import mail_from_settings
+from gptimage_server.gateways.renderer import BuiltinRenderer
+from gptimage_server.liveness import LiveJobs
 from gptimage_server.migrations import migrate
 from gptimage_server.secrets import load_secrets
 from gptimage_server.services import Services
@@ -48,10 +54,22 @@ def wire(settings: Settings, clock: Clock) -> Services:
     database.write_sync(lambda connection: resume(connection, ledger, clock.now()))
     vault = Vault(FileKeyring(settings.keyring_folder))
     sink = RecordSink(database)
-    guard = Guard(compile_timeline(timeline), data_map(timeline), database, sink, clock, vault)
+    compiled, datamap = compile_timeline(timeline), data_map(timeline)
+    guard = Guard(compiled, datamap, database, sink, clock, vault)
     engine.attach(guard)
     for table in TABLES:
         table._meta._db = engine  # the tables are the program's; the engine is this server's
+
+    egress = Egress(
+        compiled,
+        datamap,
+        Recipients(timeline, [BuiltinRenderer()]),
+        rows=StoredRows(database, datamap),
+        jobs=LiveJobs(guard),
+        sink=sink,
+        denials=StoredDenials(database),
+        clock=clock,
+    )
 
     async def close() -> None:
         sink.close()
@@ -64,6 +82,8 @@ def wire(settings: Settings, clock: Clock) -> Services:
         timeline=timeline,
         guard=guard,
         database=database,
+        engine=engine,
+        egress=egress,
         vault=vault,
         blobs=SealedBlobs(vault, LocalBlobs(settings.blob_folder)),
         ledger=ledger,
@@ -125,6 +145,16 @@ def _apply_our_own(ledger: NegativeLedger) -> None:
     def session_revoked(connection: sqlite3.Connection, entry: Entry) -> None:
         connection.execute("DELETE FROM sessions WHERE id = ?", (_text(entry, "session"),))
 
+    def item_deleted(connection: sqlite3.Connection, entry: Entry) -> None:
+        # Ended, not removed: nobody reads it from here on, and the finisher takes it away by its own way.
+        for text in (
+            "UPDATE images SET keep_ended = coalesce(keep_ended, ?) WHERE id = ?",
+            "UPDATE jobs SET keep_ended = coalesce(keep_ended, ?) WHERE image = ?",
+            "UPDATE reference_images SET keep_ended = coalesce(keep_ended, ?) WHERE image = ?",
+        ):
+            connection.execute(text, (entry.at, _text(entry, "item")))
+
+    ledger.on("item_deleted", item_deleted)
     ledger.on("token_used", token_used)
     ledger.on("session_revoked", session_revoked)
 
