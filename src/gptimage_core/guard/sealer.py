@@ -3,10 +3,15 @@
 A category whose keeping ends with `item_deleted` is sealed per item (S32): the item is the row that owns it,
 that is the row itself, or where the table hangs on another one (`via`), that one. So destroying an image's
 key reaches its prompt and its references.
+
+INVARIANT (key-classes): a category that stays for a while after its keeping ended (an address to which the
+answer is mailed, S30) is sealed in a retention class of its own name; everything else of a person is in
+`content`, whose key can be destroyed at the very deletion without taking along what must stay.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from gptimage_core.errors import GuardError, VaultError
@@ -31,6 +36,7 @@ class Sealer:
             if "item_deleted" in category.keep_until
         }
         self._per_item = frozenset(per_item)
+        self._staying = frozenset(_staying(timeline)) - self._per_item
         for table in datamap.tables:
             for column in table.columns:
                 if column.sealed and vault is None:
@@ -82,4 +88,17 @@ class Sealer:
         item = None
         if column.category in self._per_item:
             item = str(link) if table.via is not None else str(key)
-        return Context(tenant, subject, column.category, table.name, column.name, str(key), item)
+        retention = self.retention(column.category)
+        return Context(tenant, subject, column.category, table.name, column.name, str(key), item, retention)
+
+    def retention(self, category: str) -> str:
+        """The class of the key that seals the category: see INVARIANT (key-classes)."""
+        return category if category in self._staying else "content"
+
+
+def _staying(timeline: Timeline) -> Iterator[str]:
+    for version in timeline.versions:
+        for name, category in version.document.category.items():
+            ceiling = category.gone_after
+            if ceiling is not None and ceiling.from_ == "keep_ended" and not ceiling.at_once:
+                yield name
