@@ -236,7 +236,7 @@ def test_a_value_that_the_shadow_did_not_write_is_not_opened(value: str) -> None
 
 
 def test_a_long_chain_of_conditions_fits_under_a_deep_stack() -> None:
-    """An ORM nests one parenthesis per condition; ninety of them parse and shape below three hundred frames."""
+    """An ORM nests one parenthesis per condition: ninety parse and shape below two hundred frames."""
     chain = "(" * 90 + "starred = 1" + " OR credits = ?)" * 90
 
     def under(frames: int) -> Shaped:
