@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gptimage_core.cli.exits import Exit
+
 if TYPE_CHECKING:
     from litestar import Litestar
 
@@ -30,8 +32,8 @@ def serve(nouns: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """0 after a clean end; 2 when the settings or the policy stop the start, with every reason; 3 when the
-    address is taken."""
+    """0 after a clean end; 3 when the settings or the policy stop the start, with every reason; 4 when the
+    address is taken or the server fails."""
     from gptimage_core.errors import GptimageError
     from gptimage_server.app import create_app
     from gptimage_server.settings import from_environment
@@ -42,10 +44,10 @@ def _run(args: argparse.Namespace) -> int:
         listener = _listen(settings.host, settings.port)
     except GptimageError as error:
         print(f"the server does not start:\n{error}", file=sys.stderr)
-        return 2
+        return Exit.REFUSED
     except (OSError, OverflowError) as error:
         print(f"cannot listen on `{settings.host}:{settings.port}`: {error}", file=sys.stderr)
-        return 3
+        return Exit.FAILED
     # Port 0 means any free one; links in mails need the one it became.
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     with listener:
@@ -53,7 +55,7 @@ def _run(args: argparse.Namespace) -> int:
             app = create_app(settings)
         except GptimageError as error:
             print(f"the server does not start:\n{error}", file=sys.stderr)
-            return 2
+            return Exit.REFUSED
         print(f"gptimage serves {settings.address} (interrupt to stop)", flush=True)
         return _serve(app, settings, listener)
 
@@ -83,4 +85,4 @@ def _serve(app: Litestar, settings: Settings, listener: socket.socket) -> int:
     server = uvicorn.Server(config)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    return 0 if server.started else 1
+    return Exit.OK if server.started else Exit.FAILED
