@@ -30,8 +30,8 @@ def register(nouns: Parsers) -> None:
     explain.add_argument(
         "--database",
         type=Path,
-        default=Path("var/data.sqlite"),
-        help="the governed database (var/data.sqlite)",
+        default=Path("var/data/gptimage.sqlite"),
+        help="the governed database (var/data/gptimage.sqlite)",
     )
     explain.set_defaults(run=_run_explain)
 
