@@ -57,7 +57,7 @@ def test_sql_membership_agrees(
 
 @pytest.mark.sweep
 @pytest.mark.timeout(1800)
-@settings(max_examples=5_000, deadline=None)
+@settings(max_examples=1_500, deadline=None)
 @_WORLDS
 def test_sql_membership_agrees_at_length(
     connection: worlds.sqlite3.Connection, case: _Case, known: _Known, world: worlds.World, about: str | None

@@ -170,17 +170,17 @@ def _store_fact(
 
 
 def facts_of(connection: sqlite3.Connection, table: Table) -> dict[str, RowFacts]:
-    """What is known about every row of `table`, by its key; read from the database."""
+    """What is known about every row of `table`, by its key; people are known in the row's tenant only."""
     parents = {}
     if table.via is not None:
         parent = DATAMAP.table(table.via.table)
         assert parent is not None
         parents = facts_of(connection, parent)
-    people = facts_for(connection, "main", some.PEOPLE, some.NOW)
+    tenants = {tenant: facts_for(connection, tenant, some.PEOPLE, some.NOW) for tenant in set(some.TENANTS)}
     found = {}
     for row in connection.execute(f'SELECT * FROM "{table.name}"').fetchall():
         above = parents.get(row[table.via.column] or "") if table.via else None
-        found[row["id"]] = row_facts(table, dict(row), people, above)
+        found[row["id"]] = row_facts(table, dict(row), tenants[row["tenant"]], above)
     return found
 
 
