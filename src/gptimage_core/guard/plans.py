@@ -7,11 +7,13 @@ writing new ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from msgspec import Struct, structs
 
+from gptimage_core.decision.conditions import Own
+from gptimage_core.decision.model import Decision, Effect
 from gptimage_core.errors import GuardError
 from gptimage_core.guard import nodes
 from gptimage_core.guard.aggregates import refuse_other_than_figures
@@ -38,12 +40,21 @@ _VARIANTS: dict[str, Variant] = {"SELECT": "read", "INSERT": "read", "UPDATE": "
 _Key = tuple[str, tuple[int, ...], bool]
 
 
+class ByKey(Struct, frozen=True):
+    """An UPDATE names its row by the argument `at`; `sql` gives the row's people; `own`: that is the actor."""
+
+    at: int
+    sql: str
+    own: bool
+
+
 class Plan(Struct, frozen=True):
     """How to run one statement under one view.
 
     `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
     UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
-    know its rows before: the statement with key and people in its RETURNING.
+    know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
+    names its one row by an argument.
     """
 
     verb: str
@@ -58,6 +69,7 @@ class Plan(Struct, frozen=True):
     updater: Updater | None = None
     ending: int | None = None
     idle: bool = False
+    by_key: ByKey | None = None
 
 
 class Planner:
@@ -81,8 +93,14 @@ class Planner:
 
     def _of_update(self, view: View, sql: str, args: Sequence[Any], plan: Plan) -> Plan:
         """Withheld and unfilled values are dropped from SET; clearing `keep_ended` is asked by itself."""
-        dropped = tuple(n for n, value in enumerate(args) if value is WITHHELD or value is FILLED)
         ending = plan.ending
+        for value in args:
+            if value is WITHHELD or value is FILLED:
+                break
+        else:
+            if ending is None:  # the usual case: nothing to drop, nothing to restore
+                return plan
+        dropped = tuple(n for n, value in enumerate(args) if value is WITHHELD or value is FILLED)
         restores = ending is not None and ending not in dropped and args[ending] is None
         if not dropped and not restores:
             return plan
@@ -125,7 +143,7 @@ class Planner:
                 self._book.compiled, self._book.datamap, cast(Table, target), shaped.insertion, self._sealer
             )
         reader = Reader(shaped, profile.tag, self._catalog, self._sealer)
-        basis = self._basis(view, shaped, target, restores)
+        basis, decided = self._basis(view, shaped, target, restores)
         if basis.min_persons is not None:
             refuse_other_than_figures(tree)
         return Plan(
@@ -140,30 +158,31 @@ class Planner:
             inserter=inserter,
             updater=updater,
             ending=None if updater is None else updater.ending,
+            by_key=_by_key(tree, shaped, target, decided),
         )
 
-    def _basis(self, view: View, shaped: Shaped, target: Table | None, restores: bool) -> Basis:
+    def _basis(
+        self, view: View, shaped: Shaped, target: Table | None, restores: bool
+    ) -> tuple[Basis, list[Decision]]:
+        """What the statement stands on, and the decisions that could permit it."""
         if shaped.verb == "SELECT":
             tables = [t for t in self._book.datamap.tables if t.name in shaped.tables]
-            named = self._named(shaped)
             decided = [view.decision(view.operation, c) for t in tables for c in t.categories]
-            return basis_of(view, "SELECT", view.operation, tables, named, decided)
+            return basis_of(view, "SELECT", view.operation, tables, self._named(shaped), decided), decided
         if target is None:
             raise GuardError("a write names no table of the policy; it is refused")
         if shaped.verb == "INSERT":
-            return basis_of(view, "INSERT", "create", [target], target.categories, ())
-        if shaped.verb == "DELETE":
-            decided = [view.decision("delete", c) for c in target.categories]
-            return basis_of(view, "DELETE", "delete", [target], target.categories, decided)
-        ends = any(_column(target, a.column).role == "keep_ended" for a in shaped.assignments)
-        if ends and not restores:
-            decided = [view.decision("delete", c) for c in target.categories]
-            return basis_of(view, "UPDATE", "delete", [target], target.categories, decided)
+            return basis_of(view, "INSERT", "create", [target], target.categories, ()), []
         named = [_column(target, a.column).category for a in shaped.assignments]
-        named = [c for c in named if c != IDENTIFIER] or list(target.categories)
-        decided = [view.decision(o, c) for o in view.operations("update") for c in dict.fromkeys(named)]
-        operation = next((o for o in view.operations("update") if view.permits(o, named)), "update")
-        return basis_of(view, "UPDATE", operation, [target], named, decided)
+        ends = any(_column(target, a.column).role == "keep_ended" for a in shaped.assignments)
+        operations: tuple[str, ...] = ("delete",)
+        if shaped.verb == "UPDATE" and (restores or not ends):
+            operations = view.operations("update")
+        named = [] if ends or shaped.verb == "DELETE" else [c for c in named if c != IDENTIFIER]
+        named = list(dict.fromkeys(named or target.categories))
+        decided = [view.decision(operation, c) for operation in operations for c in named]
+        operation = next((o for o in operations if view.permits(o, named)), operations[0])
+        return basis_of(view, shaped.verb, operation, [target], named, decided), decided
 
     def _named(self, shaped: Shaped) -> list[str]:
         """The categories of the answer; a computed value may hold any that the tables have: none is named."""
@@ -183,6 +202,35 @@ def _column(table: Table, name: str) -> Any:
     if column is None:
         raise GuardError(f"`{table.name}` has no column `{name}`")
     return column
+
+
+def _by_key(
+    tree: nodes.Statement, shaped: Shaped, target: Table | None, decided: Iterable[Decision]
+) -> ByKey | None:
+    """For an UPDATE `… WHERE key = ? AND …`: RETURNING would cost more than asking for the row's people."""
+    body = tree.body
+    if not isinstance(body, nodes.Update) or target is None or shaped.returning or body.where is None:
+        return None
+    where = body.where
+    for term in where.operands if isinstance(where, nodes.Logic) and where.op == "AND" else [where]:
+        if not isinstance(term, nodes.Binary) or term.op not in ("=", "=="):
+            continue
+        column, value = term.left, term.right
+        named = isinstance(column, nodes.ColumnRef) and column.name == target.key
+        if named and isinstance(value, nodes.Parameter):
+            people = ", ".join(quote(name) for name in (target.key, *target.subjects))
+            sql = f"SELECT {people} FROM main.{quote(target.name)} WHERE {quote(target.key)} = ?"  # noqa: S608
+            return ByKey(value.index, sql, len(target.subjects) == 1 and _is_own(decided))
+    return None
+
+
+def _is_own(decided: Iterable[Decision]) -> bool:
+    """Whether whatever these permit is the actor's own."""
+    residuals = [decision.residual for decision in decided if decision.effect is not Effect.DENY]
+    return bool(residuals) and all(
+        residual is not None and all(Own() in permit for step in residual.steps for permit in step.permits)
+        for residual in residuals
+    )
 
 
 def _quick(tree: nodes.Statement, shaped: Shaped, target: Table | None, basis: Basis) -> Text | None:

@@ -16,7 +16,7 @@ from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.params import Binder
-from gptimage_core.guard.plans import Plan
+from gptimage_core.guard.plans import ByKey, Plan
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
 from gptimage_core.guard.rows import Reader
@@ -89,11 +89,38 @@ def _writing_at_once(
 ) -> Work:
     values, basis = (handle.actor, handle.about, now), plan.basis
     returning = plan.shaped is not None and plan.shaped.returning
+    by_key, text = plan.by_key, plan.text
+    if by_key is not None and text is not None:
+        return _writing_one(by_key, text, reader, handle, now, args, basis)
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
         found = _rows(connection, quick.sql, quick.bind(values, args))
         answer = reader.keys([row[0] for row in found]) if returning else []
         return answer, record_of(handle, basis, now, reader.touched_at_once(found))
+
+    return work
+
+
+def _writing_one(
+    by_key: ByKey,
+    text: Binder,
+    reader: Reader,
+    handle: Handle,
+    now: Instant,
+    args: Sequence[Any],
+    basis: Basis,
+) -> Work:
+    """An UPDATE of the row that an argument names: whether it was changed says the row count."""
+    key, values = args[by_key.at], (handle.actor, handle.about, now)
+    own = (str(key), handle.actor.id) if by_key.own else None
+
+    def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
+        changed = connection.execute(text.sql, text.bind(values, args)).rowcount
+        if changed:
+            found = [own] if own is not None else _rows(connection, by_key.sql, [key])
+        else:
+            found = []
+        return [], record_of(handle, basis, now, reader.touched_at_once(found))
 
     return work
 

@@ -1,0 +1,303 @@
+"""What the guard costs through Piccolo on SQLite.
+
+The first lines compare statements, without their access records: both sides run against the same kind of
+engine on files of their own with equal rows, and the governed side's sink is one of this file's that keeps
+nothing (a sink is a port; the library has no switch that turns records off). What the statement path does for
+a record, seeing which rows of which people were touched and making the record, is in these lines; making it
+durable is what the lines called "record" add, with the built-in sink.
+
+Every unit is one statement of Piccolo, its SQL built anew, inside an access that is open (a line of its own
+opens and closes one for each read). A batch is a few dozen statements in one run of a kept event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from piccolo.columns import BigInt, Boolean, Integer, Text, Varchar
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import Table
+from tests.benchmarks.harness import Bench
+
+from gptimage_core.accesslog.sink import RecordSink
+from gptimage_core.adapters.piccolo import (
+    GovernedSQLite,
+    category,
+    collected_under,
+    govern,
+    keep_ended,
+    recorded,
+    subject,
+    tenant,
+)
+from gptimage_core.decision.model import Actor
+from gptimage_core.guard.guard import Guard
+from gptimage_core.policy.loader import parse_document
+from gptimage_core.policy.timeline import single
+from gptimage_core.store import state
+
+__all__ = ["benches"]
+
+_ROWS, _PEOPLE = 10_000, 100
+_ANN = Actor.subject("p007")
+_POLICY = """
+language = 1
+id = "bench"
+title = "Bench"
+controller = { name = "B", country = "NL", contact = "b@b.example" }
+[purpose.provide_service]
+says = "show your pictures"
+basis = "contract"
+[purpose.secure_service]
+says = "look into abuse"
+basis = "legitimate_interest"
+[category.picture]
+says = "your pictures"
+clauses = ["S6"]
+[permit.own]
+who = ["subject"]
+may = ["read", "create", "update", "delete"]
+what = ["picture"]
+for = ["provide_service"]
+when = ["row_is_own"]
+clauses = ["S7"]
+[permit.all]
+who = ["service"]
+may = ["read"]
+what = ["picture"]
+for = ["secure_service"]
+when = ["always"]
+clauses = ["S15"]
+"""
+
+
+def _table(engine: Any) -> Any:
+    class Picture(Table, db=engine, tablename="picture"):
+        id = Varchar(length=40, primary_key=True, default="")
+        owner = subject(Varchar(length=40))
+        tenant = tenant(Varchar(length=40))
+        recorded = recorded(BigInt())
+        keep_ended = keep_ended(BigInt(null=True))
+        collected_under = collected_under(Integer())
+        title = category("picture", Text())
+        starred = category("picture", Boolean(default=False))
+
+    return Picture
+
+
+class _KeepsNothing:
+    """A sink for the lines that leave durability out."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    async def write(self, record: Any) -> None: ...
+
+    def write_in(self, connection: Any, record: Any) -> None: ...
+
+    def post(self, record: Any) -> None: ...
+
+    async def read(self, work: Callable[[Any], Any], *, snapshot: bool = True) -> Any:
+        return (await self._database.read(work, snapshot=snapshot))[0]
+
+
+class _Stage:
+    """Three databases with the same rows: governed, our engine alone, and Piccolo's own engine."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="gptimage-bench-"))
+        self.loop = asyncio.new_event_loop()
+        self.run(self._open())
+        self.access: Any = None
+        atexit.register(self.close)
+
+    async def _open(self) -> None:
+        engines = {name: GovernedSQLite(self.folder / f"{name}.sqlite") for name in ("governed", "alone")}
+        self.engines = engines
+        self.governed, self.alone = _table(engines["governed"]), _table(engines["alone"])
+        self.stock = _table(SQLiteEngine(str(self.folder / "stock.sqlite")))
+        for table in (self.governed, self.alone, self.stock):
+            await table.create_table()
+        for name in ("governed", "alone", "stock"):
+            _fill(self.folder / f"{name}.sqlite")
+        self.guard: Guard = await govern(
+            engines["governed"],
+            policy=single(parse_document(_POLICY)),
+            tables=[self.governed],
+            ledger=self.folder / "apart" / "ledger",
+        )
+        self.sink = self.guard.sink
+        self.nothing = _KeepsNothing(self.guard.database)
+        await self.guard.in_transaction(_people)
+
+    def run(self, work: Any) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def under(
+        self, actor: Actor, purpose: str, sink: Any, work: Callable[[], Awaitable[Any]], per: int
+    ) -> Any:
+        """A batch of statements inside one access."""
+
+        async def batch() -> None:
+            self.guard.sink = sink
+            async with self.guard.access(actor, purpose=purpose):
+                for _ in range(per):
+                    await work()
+
+        return lambda: self.run(batch())
+
+    def plain(self, work: Callable[[], Awaitable[Any]], per: int) -> Any:
+        async def batch() -> None:
+            for _ in range(per):
+                await work()
+
+        return lambda: self.run(batch())
+
+    def close(self) -> None:
+        if isinstance(self.sink, RecordSink):
+            self.sink.close()
+        for engine in self.engines.values():
+            engine.database.close()
+        self.loop.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _fill(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.executemany(
+        "INSERT INTO picture (id, owner, tenant, recorded, collected_under, title, starred)"
+        " VALUES (?, ?, 'main', 1, 1, ?, ?)",
+        [(f"k{n:05}", f"p{n % _PEOPLE:03}", f"title {n}", n % 2) for n in range(_ROWS)],
+    )
+    connection.execute("CREATE INDEX picture_owner ON picture (owner)")
+    connection.commit()
+    connection.close()
+
+
+def _people(connection: sqlite3.Connection) -> None:
+    for n in range(_PEOPLE):
+        state.create_subject(connection, "main", f"p{n:03}", 1, age_floor_is_met=True)
+
+
+_BY_HAND = """SELECT count(*) AS n FROM picture WHERE tenant = {} AND collected_under = {} AND keep_ended IS NULL
+AND owner IN (SELECT p.subject FROM gp_subject_state AS p WHERE p.tenant = {} AND p.deleted = 0 AND p.restricted = 0)
+AND owner NOT IN (SELECT q.subject FROM gp_objection_state AS q WHERE q.tenant = {} AND q.purpose = {} AND q.objected = 1)
+AND starred = 1"""  # noqa: E501
+
+
+def benches() -> Iterable[Bench]:
+    """The lines of the guard, in the order of the docstring."""
+    stage = _Stage()
+    yield from _statements(stage)
+    yield _filtering(stage)
+    yield from _records(stage)
+
+
+def _statements(stage: _Stage) -> Iterable[Bench]:
+    own = ("provide_service", stage.nothing)
+
+    def one(table: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: table.select().where(table.id == "k00007").first()
+
+    def many(table: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: table.select().where(table.owner == "p007")
+
+    def update(table: Any) -> Callable[[], Awaitable[Any]]:
+        return lambda: table.update({table.title: "x"}).where(table.id == "k00007")
+
+    governed, alone, stock = stage.governed, stage.alone, stage.stock
+
+    async def with_access() -> None:
+        async with stage.guard.access(_ANN, purpose="provide_service"):
+            await governed.select().where(governed.id == "k00007").first()
+
+    def opening() -> Any:
+        async def batch() -> None:
+            stage.guard.sink = stage.nothing  # type: ignore[assignment]  # a sink is a port
+            for _ in range(20):
+                await with_access()
+
+        return stage.run(batch())
+
+    by_key = stage.under(_ANN, *own, one(governed), 20)
+    yield Bench(
+        "governed read by key / stock Piccolo", by_key, stage.plain(one(stock), 20), limit=0.3, per=20
+    )
+    yield Bench(
+        "governed read by key / our engine",
+        by_key,
+        stage.plain(one(alone), 20),
+        limit=1.10,
+        per=20,
+        rounds=75,
+    )
+    yield Bench(
+        "governed read by key, an access each / our engine", opening, stage.plain(one(alone), 20), per=20
+    )
+    yield Bench(
+        "governed read of 100 rows / our engine", stage.under(_ANN, *own, many(governed), 10),
+        stage.plain(many(alone), 10), limit=1.10, per=10, rounds=75,
+    )  # fmt: skip
+    yield Bench(
+        "governed update by key / our engine", stage.under(_ANN, *own, update(governed), 20),
+        stage.plain(update(alone), 20), limit=1.25, per=20, rounds=75,
+    )  # fmt: skip
+
+
+def _filtering(stage: _Stage) -> Bench:
+    """Counting over 10,000 rows of 100 people: ours through Piccolo, the peer with the filter written by hand.
+
+    The peer runs in the same database past the guard, so that both ask the same tables of people. Both count:
+    the guard also lists which rows of which people it touched, and that is in the line below it, reported.
+    """
+    service = Actor.service("desk")
+    database, governed = stage.guard.database, stage.governed
+
+    async def ours() -> Any:
+        return await governed.select(governed.id, governed.owner).where(governed.starred.eq(True))
+
+    sql = _BY_HAND.replace("count(*) AS n", "id, owner").replace("{}", "?")
+    args = ("main", 1, "main", "main", "secure_service")
+
+    async def by_hand() -> Any:
+        def work(connection: sqlite3.Connection) -> Any:
+            return [dict(zip(("id", "owner"), row, strict=True)) for row in connection.execute(sql, args)]
+
+        return await database.read(work)
+
+    return Bench(
+        "filtering 10,000 rows / SQL by hand", stage.under(service, "secure_service", stage.nothing, ours, 1),
+        stage.plain(by_hand, 1), limit=1.15, rounds=75,
+    )  # fmt: skip
+
+
+def _records(stage: _Stage) -> Iterable[Bench]:
+    table = stage.governed
+
+    def readers(count: int, sink: Any) -> Any:
+        """`count` readers that read in turns of their own, each waiting for its own record."""
+
+        async def reader() -> None:
+            for _ in range(8):
+                await table.select().where(table.id == "k00007").first()
+
+        async def batch() -> None:
+            stage.guard.sink = sink
+            async with stage.guard.access(_ANN, purpose="provide_service"):
+                await asyncio.gather(*[reader() for _ in range(count)])
+
+        return lambda: stage.run(batch())
+
+    for count, limit in ((1, None), (8, 1.3), (64, None)):
+        yield Bench(
+            f"record durable before the answer, {count} reading / without",
+            readers(count, stage.sink), readers(count, stage.nothing), limit=limit, per=8 * count,
+        )  # fmt: skip
