@@ -7,8 +7,9 @@ person is stored until the link is used (S3); the data holds the token's hash al
 2 opening it (GET) changes nothing; mail scanners open links
 3 using it (POST) sets `used_at` where it is still empty. INVARIANT (link-once): of racing uses exactly one
   matches the row, since the condition stands in the UPDATE itself
-4 the use goes to the ledger of negative decisions before anybody is signed in, so that a restored backup
-  cannot make the link new (X8). A crash between 3 and 4 leaves a used link and nobody signed in.
+4 in the same transaction the use goes to the ledger of negative decisions, so that a restored backup cannot
+  make the link new (X8). A crash before the commit leaves a link that the next start's replay uses up: it
+  was not acknowledged, and nobody was signed in by it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import sqlite3
 import msgspec
 from msgspec import Struct
 
-from gptimage_core.clock import Instant
 from gptimage_core.decision.model import DEFAULT_TENANT, Actor
 from gptimage_core.store.replay import enact
 from gptimage_server.gateways.mail import Letter
@@ -80,23 +80,22 @@ async def use(services: Services, token: str) -> Claim | None:
     if claim is None:
         return None
     now, hashed = services.now(), token_hash(token)
-    async with services.guard.access(_SERVER, purpose="communicate"):
+
+    def write_down(connection: sqlite3.Connection) -> None:
+        enact(connection, services.ledger, "token_used", DEFAULT_TENANT, None, {"hash": hashed}, now)
+
+    async with (
+        services.guard.access(_SERVER, purpose="communicate"),
+        services.transaction() as transaction,
+    ):
         won = (
             await SignInLink.update({SignInLink.used_at: now})
             .where(SignInLink.token_hash == hashed, SignInLink.used_at.is_null(), SignInLink.expires_at > now)
             .returning(SignInLink.id)
         )
-    if len(won) != 1:
-        return None
-    await _write_down(services, hashed, now)
-    return claim
-
-
-async def _write_down(services: Services, hashed: str, now: Instant) -> None:
-    def work(connection: sqlite3.Connection) -> None:
-        enact(connection, services.ledger, "token_used", DEFAULT_TENANT, None, {"hash": hashed}, now)
-
-    await services.database.write(work)
+        if len(won) == 1:
+            await services.guard.in_transaction(write_down, transaction.scope)
+    return claim if len(won) == 1 else None
 
 
 def _claim(services: Services, token: str) -> Claim | None:

@@ -73,7 +73,7 @@ async def _find(services: Services, hashed: str) -> str | None:
 
 
 async def _open(services: Services, claim: Claim, hashed: str) -> str:
-    """What is known about the person first (age, country), since the rows are decided on it; then the row."""
+    """In one transaction: what is known about the person, on which the row is decided; then the row."""
     person, now = new_id(), services.now()
 
     def state(connection: sqlite3.Connection) -> None:
@@ -87,19 +87,23 @@ async def _open(services: Services, claim: Claim, hashed: str) -> str:
             jurisdiction=claim.country,
         )
 
-    await services.database.write(state)
+    account = Account(
+        id=person,
+        owner=person,
+        email=claim.email,
+        email_hash=hashed,
+        state="active",
+        age_outcome="old_enough",
+        country=claim.country,
+    )
     async with services.guard.access(_SERVER, purpose="provide_service"):
-        await Account.insert(
-            Account(
-                id=person,
-                owner=person,
-                email=claim.email,
-                email_hash=hashed,
-                state="active",
-                age_outcome="old_enough",
-                country=claim.country,
-            )
-        ).run()
+        try:
+            async with services.transaction() as transaction:
+                await services.guard.in_transaction(state, transaction.scope)
+                await Account.insert(account).run()
+        except sqlite3.IntegrityError:
+            # The address is still held by an account nobody may see any more: its deletion is under way.
+            raise NotAllowed("An account with this address is just being deleted. Try again later.") from None
     return person
 
 

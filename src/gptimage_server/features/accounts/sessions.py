@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gptimage_core.decision.model import DEFAULT_TENANT, Actor
+from gptimage_core.decision.model import Actor, Value
 from gptimage_core.store.replay import enact
 from gptimage_server.secrets import new_id, new_token, token_hash
 from gptimage_server.services import Services
@@ -38,19 +38,21 @@ async def begin(services: Services, person: str, ip_address: str) -> str:
 
 
 async def end(services: Services, person: Person, ip_address: str) -> None:
-    """End the person's present session: from the first statement on it opens nothing.
-
-    Then the ledger of negative decisions, so that a restored backup does not bring it back (X8).
+    """End the person's present session, with an entry in the ledger of negative decisions in the same
+    transaction, so that a restored backup does not bring it back (X8).
     """
     now = services.now()
-    async with services.guard.access(_SERVER, purpose="honour_rights"):
-        await Session.delete().where(Session.id == person.session).run()
 
     def revoke(connection: sqlite3.Connection) -> None:
-        body = {"session": person.session}
-        enact(connection, services.ledger, "session_revoked", DEFAULT_TENANT, person.id, dict(body), now)
+        body: dict[str, Value] = {"session": person.session}
+        enact(connection, services.ledger, "session_revoked", person.tenant, person.id, body, now)
 
-    await services.database.write(revoke)
+    async with (
+        services.guard.access(_SERVER, purpose="honour_rights"),
+        services.transaction() as transaction,
+    ):
+        await Session.delete().where(Session.id == person.session).run()
+        await services.guard.in_transaction(revoke, transaction.scope)
     await _take_down(services, person.id, "signed_out", ip_address)
 
 
