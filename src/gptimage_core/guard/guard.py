@@ -37,6 +37,7 @@ from gptimage_core.ports.records import AccessRecord, RecordSink
 from gptimage_core.store import denials
 from gptimage_core.store.database import Database
 from gptimage_core.store.denials import Denial
+from gptimage_core.vault.context import Context
 from gptimage_core.vault.vault import Vault
 
 __all__ = ["Guard"]
@@ -266,6 +267,18 @@ class Guard:
     async def explain_denial(self, id: str) -> Denial | None:
         """The recorded denial with this id, for operators; `None` where there is none."""
         return await self.database.read(lambda connection: denials.lookup(connection, id))
+
+    # Blobs
+
+    def blob_context(
+        self, table: str, column: str, category: str, *, tenant: str, subject: str, key: str, link: str = ""
+    ) -> Context:
+        """The place of a blob that `table.column` of the row `key` names: sealed as a column of `category`
+        would be, so that the same key takes both (S32). `link` is the row's `via` column, if it has one."""
+        found = self.datamap.table(table)
+        if found is None:
+            raise GuardError(f"`{table}` is not a governed table")
+        return self._sealer.place(found, column, category, tenant, key, subject, link)
 
     # Rules outside tables
 

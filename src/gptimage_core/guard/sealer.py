@@ -85,11 +85,16 @@ class Sealer:
                 f"`{table.name}.{column.name}` is sealed to its row, whose key is not known yet; "
                 "give the row a random text key (or a UUID) before it is inserted"
             )
+        return self.place(table, column.name, column.category, tenant, str(key), subject, str(link))
+
+    def place(
+        self, table: Table, column: str, category: str, tenant: str, key: str, subject: str, link: str
+    ) -> Context:
+        """Where a value of `category` in this column of this row is sealed, or a blob that it names."""
         item = None
-        if column.category in self._per_item:
-            item = str(link) if table.via is not None else str(key)
-        retention = self.retention(column.category)
-        return Context(tenant, subject, column.category, table.name, column.name, str(key), item, retention)
+        if category in self._per_item:
+            item = link if table.via is not None else key
+        return Context(tenant, subject, category, table.name, column, key, item, self.retention(category))
 
     def retention(self, category: str) -> str:
         """The class of the key that seals the category: see INVARIANT (key-classes)."""

@@ -28,7 +28,8 @@ class Place(Struct, frozen=True):
 
     `kind` is `row` (a table; one per table of people, made by the registry) or `blob`: `column` of `table`
     holds the names of blobs. `of` are the names of the places it is derived from; empty for what people gave
-    or were given: that is exported, derived copies are not. Erasure takes all of them.
+    or were given: that is exported, derived copies are not. Erasure takes all of them. `category` is what a
+    blob holds: whoever exports asks the policy about it, since the column holds its name alone.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Place(Struct, frozen=True):
     kind: Literal["row", "blob"] = "blob"
     column: str | None = None
     of: tuple[str, ...] = ()
+    category: str = ""
 
 
 class Registry:
