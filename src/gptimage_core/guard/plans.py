@@ -41,7 +41,7 @@ _Key = tuple[str, tuple[int, ...], bool]
 
 
 class ByKey(Struct, frozen=True):
-    """An UPDATE names its row by the argument `at`; `sql` gives the row's people; `own`: that is the actor."""
+    """An UPDATE names its row by the argument `at`. `sql` gives the row's people; `own`: it is the actor."""
 
     at: int
     sql: str
