@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from gptimage_core.clock import Clock, Instant, Span
 from gptimage_server.gateways.mail import Mail
+from gptimage_server.limits import Limits
 from gptimage_server.secrets import Secrets
 from gptimage_server.settings import Settings
-from gptimage_server.web.limits import Limits
 
 if TYPE_CHECKING:
     from gptimage_core.adapters.piccolo.engine import GovernedSQLite

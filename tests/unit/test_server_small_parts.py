@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptimage_server.features.accounts.addresses import normalised
+from gptimage_server.limits import Limits, network
 from gptimage_server.secrets import Secrets, load_secrets, new_id, new_token, same, token_hash
 from gptimage_server.settings import SettingsError, from_environment
-from gptimage_server.web.limits import Limits, network
 from gptimage_server.web.places import CODES, COUNTRIES, country_name
 
 SECRETS = Secrets(bytes(range(32)))

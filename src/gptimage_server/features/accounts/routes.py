@@ -31,12 +31,12 @@ from gptimage_server.features.accounts.schemas import (
     State,
     WelcomeForm,
 )
+from gptimage_server.limits import network
 from gptimage_server.services import Services
 from gptimage_server.web.answers import AppRequest, answer, moved
 from gptimage_server.web.cookies import GATE, SESSION, YOUNG, drop_cookie, set_cookie
 from gptimage_server.web.errors import Missing, NotAllowed, Refused, TooMany
 from gptimage_server.web.forms import read, refuse
-from gptimage_server.web.limits import network
 from gptimage_server.web.places import CODES, COUNTRIES
 from gptimage_server.web.visitor import Given, Person
 
