@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gptimage_core.adapters.piccolo.transactions import Transaction
     from gptimage_core.guard.guard import Guard
     from gptimage_core.policy.timeline import Timeline, Version
+    from gptimage_core.registry import Registry
     from gptimage_core.sharing.egress import Egress
     from gptimage_core.store.database import Database
     from gptimage_core.store.ledger import NegativeLedger
@@ -48,6 +49,7 @@ class Services:
         vault: Vault,
         blobs: SealedBlobs,
         ledger: NegativeLedger,
+        registry: Registry,
         mail: Mail,
         secrets: Secrets,
         limits: Limits | None = None,
@@ -63,6 +65,7 @@ class Services:
         self.vault = vault
         self.blobs = blobs
         self.ledger = ledger
+        self.registry = registry
         self.mail = mail
         self.secrets = secrets
         self.limits = limits or Limits()

@@ -2,8 +2,8 @@
 
 1 the policy of today; in production it must be signed off (S2)
 2 the folders, the server's secret, the database; migrations of the core's tables and of ours
-3 the ledger of negative decisions: what the data lacks is replayed before anything is served (X8, S33)
-4 the data map: every column has a category, or the start ends here (S6)
+3 the data map: every column has a category, or the start ends here (S6); the registry of what people have
+4 the ledger of negative decisions: what the data lacks is replayed before anything is served (X8, S33)
 5 the guard, attached for good: from here on no statement runs outside an access
 6 the one way out: recipients behind sharing, never in anybody else's hands (S20)
 """
@@ -34,6 +34,7 @@ from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
 from gptimage_server.gateways.mail import mail_from_settings
 from gptimage_server.gateways.renderer import BuiltinRenderer
+from gptimage_server.holdings import apply_account_deletions, registry_of
 from gptimage_server.liveness import LiveJobs
 from gptimage_server.migrations import migrate
 from gptimage_server.secrets import load_secrets
@@ -49,12 +50,15 @@ def wire(settings: Settings, clock: Clock) -> Services:
     timeline = _policy(settings, clock)
     engine = _database(settings)
     ledger = NegativeLedger(settings.ledger_file)
+    datamap = data_map(timeline)
+    registry = registry_of(datamap)
     _apply_our_own(ledger)
+    apply_account_deletions(ledger, registry)
     database = engine.database
     database.write_sync(lambda connection: resume(connection, ledger, clock.now()))
     vault = Vault(FileKeyring(settings.keyring_folder))
     sink = RecordSink(database)
-    compiled, datamap = compile_timeline(timeline), data_map(timeline)
+    compiled = compile_timeline(timeline)
     guard = Guard(compiled, datamap, database, sink, clock, vault)
     engine.attach(guard)
     for table in TABLES:
@@ -87,6 +91,7 @@ def wire(settings: Settings, clock: Clock) -> Services:
         vault=vault,
         blobs=SealedBlobs(vault, LocalBlobs(settings.blob_folder)),
         ledger=ledger,
+        registry=registry,
         mail=mail_from_settings(settings),
         secrets=load_secrets(settings.secret_file),
         closing=(close,),

@@ -15,7 +15,7 @@ from gptimage_core.errors import StoreError
 from gptimage_core.policy.binding import Table
 from gptimage_core.registry.places import Place, Registry
 
-__all__ = ["Found", "of_item", "of_person"]
+__all__ = ["Found", "end_keeping", "of_item", "of_person", "older_than"]
 
 _DEPTH = 16
 _Condition: TypeAlias = tuple[str, tuple[str, ...]]
@@ -62,6 +62,44 @@ def of_item(
         found = _hanging(registry, registry.table(place), table, key, 0)
         if found[0]:
             yield from _rows(connection, place, registry.table(place), tenant, _NEVER, found)
+
+
+def older_than(
+    connection: sqlite3.Connection, registry: Registry, place: Place, cutoff: int
+) -> Iterator[Found]:
+    """What was recorded at `cutoff` or before, in every tenant: for sweeps, whose rows nobody may read."""
+    table = registry.table(place)
+    recorded = table.with_role("recorded")
+    if not recorded:
+        raise StoreError(f"the table `{table.name}` does not record when its rows were made")
+    blob = "NULL" if place.column is None else _quoted(place.column)
+    text = (
+        f"SELECT {_quoted(table.key)}, {blob} FROM {_quoted(table.name)}"  # noqa: S608 - bound names
+        f" WHERE {_quoted(recorded[0].name)} <= ?"
+    )
+    for key, name in connection.execute(text, (cutoff,)):
+        if place.kind == "row" or name is not None:
+            yield Found(place.name, key, name)
+
+
+def end_keeping(
+    connection: sqlite3.Connection, registry: Registry, tenant: str, subject: str, at: int
+) -> None:
+    """T0 of a person: `keep_ended` is set on every row that is theirs alone, so that ceilings begin to run
+    and nobody reads them (S30, S32). What had ended before keeps its instant; twice is once."""
+    for place in registry.places:
+        table = registry.table(place)
+        ended, own = table.with_role("keep_ended"), table.with_role("tenant")
+        if place.kind != "row" or not ended or not own:
+            continue
+        mine = _named(registry, table, "{} = ?", subject, 0)
+        others = _named(registry, table, "coalesce({} <> ?, 0)", subject, 0)
+        column = _quoted(ended[0].name)
+        connection.execute(
+            f"UPDATE {_quoted(table.name)} SET {column} = ? WHERE {column} IS NULL"  # noqa: S608 - bound names
+            f" AND {_quoted(own[0].name)} = ? AND ({mine[0]}) AND NOT ({others[0]})",
+            (at, tenant, *mine[1], *others[1]),
+        )
 
 
 def _rows(
