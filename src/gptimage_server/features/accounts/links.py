@@ -35,19 +35,23 @@ _LONGEST = 2048
 
 
 class Claim(Struct, frozen=True):
-    """What a link says: this address; and whether it may open an account, which the age gate decides."""
+    """What a link says: this address; whether it may open an account, which the age gate decides; and where
+    its owner was going when a fresh sign-in was asked of them."""
 
     email: str
     country: str | None
     may_open: bool
     nonce: str
+    then: str = ""
 
 
-async def mail_link(services: Services, *, email: str, country: str | None, may_open: bool) -> None:
+async def mail_link(
+    services: Services, *, email: str, country: str | None, may_open: bool, then: str = ""
+) -> None:
     """Make a link and mail it; raises `MailError` when the mail could not be handed over."""
     now = services.now()
     life = services.span("mailed_link_life")
-    claim = Claim(email=email, country=country, may_open=may_open, nonce=new_id())
+    claim = Claim(email=email, country=country, may_open=may_open, nonce=new_id(), then=then)
     token = services.secrets.seal(_USE, msgspec.json.encode(claim))
     async with services.guard.access(_SERVER, purpose="communicate"):
         await SignInLink.insert(

@@ -143,7 +143,8 @@ async def ask_for_link(request: AppRequest, services: Given[Services]) -> Respon
     settings = services.settings
     _limit(services, f"link-from:{network(_ip(request))}", settings.links_per_address_hour)
     _limit(services, f"link-to:{people.address_hash(services, email)}", settings.links_per_email_hour)
-    await links.mail_link(services, email=email, country=gate.country, may_open=gate.may_open(services.now()))
+    may_open = gate.may_open(services.now())
+    await links.mail_link(services, email=email, country=gate.country, may_open=may_open, then=form.then)
     return answer(request, "accounts/sent.html", SignInView("mailed", _minutes(services)), status=202)
 
 
@@ -167,7 +168,8 @@ async def use_link(request: AppRequest, services: Given[Services], token: FromPa
         return _dead(request)
     found = await people.find_or_open(services, claim)
     session = await sessions.begin(services, found.id, _ip(request))
-    reply = moved(request, "/welcome", State("signed_in", "/welcome"))
+    then = claim.then or "/welcome"
+    reply = moved(request, then, State("signed_in", then))
     set_cookie(reply, services.settings, SESSION, session, seconds=sessions.seconds_of_life(services))
     # From now on this browser may ask for links without the date of birth; it opens no new account.
     _leave_gate(reply, services, gates.Gate(at=services.now() - HOUR, country=claim.country))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -40,7 +40,10 @@ class StartForm(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignInForm(Struct, frozen=True, forbid_unknown_fields=True):
+    """The address; `then` is where to go after the sign-in, for somebody who was asked for a fresh one."""
+
     email: Address
+    then: Literal["", "/account/export"] = ""
 
 
 class WelcomeForm(Struct, frozen=True, forbid_unknown_fields=True):
