@@ -19,6 +19,7 @@ from litestar.template.config import TemplateConfig
 from gptimage_core.clock import Clock, SystemClock
 from gptimage_server.features.accounts.routes import router as accounts
 from gptimage_server.features.accounts.sweep import begin as sweep_accounts
+from gptimage_server.features.billing.routes import router as billing
 from gptimage_server.features.images.deletion import begin as finish_deletions
 from gptimage_server.features.images.jobs import begin as run_jobs
 from gptimage_server.features.images.routes import router as images
@@ -33,7 +34,7 @@ from gptimage_server.web.visitor import provide_member, provide_person, provide_
 
 __all__ = ["BACKGROUND", "ROUTERS", "Background", "build_app", "create_app", "from_env"]
 
-ROUTERS: tuple[Router, ...] = (accounts, notice, images)
+ROUTERS: tuple[Router, ...] = (accounts, notice, images, billing)
 """One a feature; a new feature adds its router here and nothing else."""
 
 Background = Callable[[Services], Awaitable[Callable[[], Awaitable[None]]]]

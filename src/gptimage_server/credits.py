@@ -20,6 +20,7 @@ from gptimage_core.decision.model import Actor
 from gptimage_server.secrets import new_id
 from gptimage_server.services import Services
 from gptimage_server.tables import CreditAccount, Entry, Job, Transfer
+from gptimage_server.web.cursors import cursor_of, read_cursor
 from gptimage_server.web.visitor import Person, access_as
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
 KINDS = ("granted", "available", "held", "spent")
 
 _BOOKS = Actor.service("books")
+_CHANGE = {"start": 1, "hold": -1, "posted": 0, "given_back": 1}
 _ORPHAN_AGE = 5 * MINUTE
 
 
@@ -59,13 +61,13 @@ class Balance(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """A line of the history: what moved, what for, and what it did to what is available."""
+    """A line of the history: what moved, what for, and what it did to what is available (`change`)."""
 
     id: str
     at: Instant
     reason: str
-    about: str
     amount: int
+    change: int
 
 
 async def grant_start(services: Services, owner: str) -> None:
@@ -103,17 +105,27 @@ async def balance(services: Services, person: Person) -> Balance:
 
 
 async def history(
-    services: Services, person: Person, *, before: Instant | None = None, limit: int = 50
-) -> list[Line]:
-    """The person's transfers, newest first; `before` pages by instant."""
-    query = Transfer.select(
-        Transfer.id, Transfer.recorded, Transfer.reason, Transfer.about, Transfer.amount
-    ).where(Transfer.owner == person.id)
-    if before is not None:
-        query = query.where(Transfer.recorded < before)
+    services: Services, person: Person, *, after: str | None = None, limit: int = 50
+) -> tuple[tuple[Line, ...], str | None]:
+    """The person's transfers, newest first, by key: (lines, the cursor of the next page)."""
+    query = Transfer.select(Transfer.id, Transfer.recorded, Transfer.reason, Transfer.amount).where(
+        Transfer.owner == person.id
+    )
+    place = read_cursor(after)
+    if place is not None:
+        same = Transfer.recorded == place[0]
+        query = query.where((Transfer.recorded < place[0]) | (same & (Transfer.id < place[1])))
     async with access_as(services, person, "bill_credits"):
-        rows = await query.order_by(Transfer.recorded, Transfer.id, ascending=False).limit(limit)
-    return [Line(r["id"], r["recorded"], r["reason"], r["about"], r["amount"]) for r in rows]
+        rows = (
+            await query.order_by(Transfer.recorded, ascending=False)
+            .order_by(Transfer.id, ascending=False)
+            .limit(limit + 1)
+        )
+    lines = tuple(
+        Line(row["id"], row["recorded"], row["reason"], row["amount"], _CHANGE[row["reason"]] * row["amount"])
+        for row in rows[:limit]
+    )
+    return lines, cursor_of(lines[-1].at, lines[-1].id) if len(rows) > limit else None
 
 
 async def return_orphans(services: Services) -> int:

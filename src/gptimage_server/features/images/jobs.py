@@ -206,13 +206,13 @@ class Runner:
             )
             if row is None:
                 return None
-            attempt = int(row["attempts"]) + 1
+            claim = _Claim(row["id"], row["image"], row["owner"], row["tenant"], int(row["attempts"]) + 1)
             await (
-                Job.update({Job.state: "running", Job.started_at: now, Job.attempts: attempt})
-                .where(Job.id == row["id"], Job.state == "waiting")
+                Job.update({Job.state: "running", Job.started_at: now, Job.attempts: claim.attempt})
+                .where(Job.id == claim.job, Job.state == "waiting")
                 .run()
             )
-        return _Claim(row["id"], row["image"], row["owner"], row["tenant"], attempt)
+        return claim
 
     # One job
 
@@ -225,9 +225,9 @@ class Runner:
         except _Gone:
             return
         except Exception as error:
-            _say("a job", error)
             if not await self._is_live(claim):
-                return
+                return  # deleted while it was made: that its access was denied is as it must be
+            _say("a job", error)
             outcome = "failed"
             fault = "no_room" if isinstance(error, StorageFull) else "renderer_failed"
             with contextlib.suppress(GptimageError):  # it stays running, and the next round finds it
@@ -249,7 +249,6 @@ class Runner:
         await self._keep(claim, content, small)
 
     async def _share(self, claim: _Claim) -> Rendering:
-        services = self._services
         async with self._access(claim, await self._is_live(claim)):
             try:
                 row = (

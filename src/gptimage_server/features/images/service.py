@@ -22,6 +22,7 @@ from gptimage_server.pictures import Column, read_picture
 from gptimage_server.secrets import new_id
 from gptimage_server.services import Services
 from gptimage_server.tables import Image, Job
+from gptimage_server.web.cursors import cursor_of, read_cursor
 from gptimage_server.web.visitor import Person, access_as
 
 __all__ = ["OVER", "Wish", "ask", "find", "find_job", "page_of", "picture"]
@@ -84,7 +85,7 @@ async def page_of(
 ) -> tuple[tuple[ImageView, ...], str | None]:
     """Newest first, by key: (images, the cursor of the next page). An unreadable cursor is the first page."""
     query = _images().where(Image.owner == person.id)
-    place = _read_cursor(after)
+    place = read_cursor(after)
     if place is not None:
         query = query.where(_older(*place))
     async with access_as(services, person, "provide_service"):
@@ -95,8 +96,7 @@ async def page_of(
         )
         more, rows = len(rows) > limit, rows[:limit]
         jobs = await _jobs([row["id"] for row in rows]) if rows else {}
-    last = rows[-1] if more else None
-    following = f"{last['recorded']}.{last['id']}" if last is not None else None
+    following = cursor_of(rows[-1]["recorded"], rows[-1]["id"]) if more else None
     return tuple(_view(row, jobs) for row in rows), following
 
 
@@ -177,10 +177,3 @@ def _view(row: dict[str, Any], jobs: dict[str, dict[str, Any]]) -> ImageView:
         picture=f"{base}/picture" if done else None,
         thumbnail=f"{base}/thumbnail" if done else None,
     )
-
-
-def _read_cursor(text: str | None) -> tuple[Instant, str] | None:
-    recorded, dot, id = (text or "").partition(".")
-    if not dot or not recorded.isascii() or not recorded.isdigit() or len(recorded) > 18 or len(id) > 40:
-        return None
-    return int(recorded), id
