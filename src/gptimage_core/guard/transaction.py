@@ -8,6 +8,7 @@ the process: a crash before the end loses the records of its reads together with
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -87,12 +88,28 @@ class TransactionScope:
                         write_in(connection, record)
 
                 await self._session.run(write)
-            await self._session.commit()
+            await self._committed()
         except BaseException:
             await self.rollback()
             raise
-        self.records = []
         await self._settle()
+
+    async def _committed(self) -> None:
+        """Wait for the commit's own end, also when the waiter is cancelled meanwhile: it takes place all the
+        same, and the records it carried must not be written a second time."""
+        commit = asyncio.ensure_future(self._session.commit())
+        cancelled: asyncio.CancelledError | None = None
+        while not commit.done():
+            try:
+                await asyncio.shield(commit)
+            except asyncio.CancelledError as error:
+                cancelled = error
+            except Exception:  # noqa: S110 - its own error is raised by `result` below
+                pass
+        commit.result()
+        self.records = []
+        if cancelled is not None:
+            raise cancelled
 
     async def rollback(self) -> None:
         """Undo the transaction; what was read in it, and what was denied, is recorded all the same."""
