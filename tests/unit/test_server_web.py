@@ -329,7 +329,12 @@ def test_no_page_needs_anything_from_elsewhere(page: Path) -> None:
     assert not re.search(r"<script(?![^>]*\ssrc=)", source)
 
 
-@pytest.mark.parametrize("file", sorted((SERVER / "web" / "static").glob("*")), ids=lambda file: file.name)
+_TEXTS = [
+    file for file in sorted((SERVER / "web" / "static").glob("*")) if file.suffix in (".css", ".js", ".svg")
+]
+
+
+@pytest.mark.parametrize("file", _TEXTS, ids=lambda file: file.name)
 def test_no_static_file_needs_anything_from_elsewhere(file: Path) -> None:
     """S20: styles, scripts and drawings load nothing; the SVG namespace is a name and not an address."""
     source = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
