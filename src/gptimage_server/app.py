@@ -24,6 +24,8 @@ from gptimage_server.features.images.deletion import begin as finish_deletions
 from gptimage_server.features.images.jobs import begin as run_jobs
 from gptimage_server.features.images.routes import router as images
 from gptimage_server.features.notice.routes import router as notice
+from gptimage_server.features.privacy.deletion import begin as finish_accounts
+from gptimage_server.features.privacy.routes import router as privacy
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings, from_environment
 from gptimage_server.web import errors
@@ -34,11 +36,11 @@ from gptimage_server.web.visitor import provide_member, provide_person, provide_
 
 __all__ = ["BACKGROUND", "ROUTERS", "Background", "build_app", "create_app", "from_env"]
 
-ROUTERS: tuple[Router, ...] = (accounts, notice, images, billing)
+ROUTERS: tuple[Router, ...] = (accounts, notice, images, billing, privacy)
 """One a feature; a new feature adds its router here and nothing else."""
 
 Background = Callable[[Services], Awaitable[Callable[[], Awaitable[None]]]]
-BACKGROUND: tuple[Background, ...] = (sweep_accounts, run_jobs, finish_deletions)
+BACKGROUND: tuple[Background, ...] = (sweep_accounts, run_jobs, finish_deletions, finish_accounts)
 """What runs beside the requests (jobs, sweeps): called at the start, gives what stops it at the end."""
 
 _STATIC_LIFE = 365 * 86_400
