@@ -1,4 +1,4 @@
-"""The server's nouns for the `gptimage` command: `serve run`."""
+"""The server's nouns for the `gptimage` command: `serve run`, `training collect`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import contextlib
 import os
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gptimage_core.cli.exits import Exit
+from gptimage_core.cli.output import add_json, emit
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
     from gptimage_server.settings import Settings
 
-__all__ = ["serve"]
+__all__ = ["serve", "training"]
 
 
 def serve(nouns: Any) -> None:
@@ -86,3 +88,52 @@ def _serve(app: Litestar, settings: Settings, listener: socket.socket) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     return Exit.OK if server.started else Exit.FAILED
+
+
+def training(nouns: Any) -> None:
+    """Register `training`: `gptimage training collect --out FOLDER [--limit N] [--json]`."""
+    noun = nouns.add_parser("training", help="training sets of what people consented to")
+    verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
+    collect = verbs.add_parser(
+        "collect",
+        help="read what owners consented to, item by item, into a new folder",
+        description="One statement an item: a consent withdrawn meanwhile binds the very next one.",
+    )
+    collect.add_argument(
+        "--out", required=True, type=Path, metavar="FOLDER", help="does not exist, or is empty"
+    )
+    collect.add_argument("--limit", type=_count, metavar="N", help="at most so many images")
+    add_json(collect)
+    collect.set_defaults(run=_collect)
+
+
+def _collect(args: argparse.Namespace) -> int:
+    """0 when the folder stands; 3 for a folder in use or no data; 4 when the disk or the database failed."""
+    from gptimage_core.clock import SystemClock
+    from gptimage_core.errors import GptimageError
+    from gptimage_server.features.images.training import run
+    from gptimage_server.settings import from_environment
+    from gptimage_server.wiring import wire
+
+    settings = from_environment(os.environ)
+    if not settings.database_file.exists():
+        raise GptimageError(f"there is no data at `{settings.database_file}`; set `GPTIMAGE_HOME`")
+    done = run(wire(settings, SystemClock()), args.out, args.limit, _shown if sys.stderr.isatty() else None)
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    images = "1 image" if done.images == 1 else f"{done.images} images"
+    people = "1 person" if done.people == 1 else f"{done.people} people"
+    emit(args, done, f"{images} of {people} who agreed, in `{done.out}`")
+    return Exit.OK
+
+
+def _shown(images: int) -> None:
+    sys.stderr.write(f"\r{images} collected")
+    sys.stderr.flush()
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("give a number from 1")
+    return number

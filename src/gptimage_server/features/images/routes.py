@@ -41,7 +41,7 @@ _BODY = 1024 * 1024
 """32,000 characters of four bytes, percent-encoded, and room."""
 _PER_HOUR = 120
 _PAGE = 24
-_LATEST = 6
+_LATEST = 5
 
 
 @get("/studio")
