@@ -2,6 +2,8 @@
 
 A rule with `min_persons` releases figures only. Anything that could single somebody out inside a figure (a
 group, a filter, an expression in the aggregate, the smallest or largest value) is refused rather than judged.
+So is a table that stands twice: people are counted per table, and one person's rows joined to everybody's
+would be a figure about one that counts as many.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ def refuse_other_than_figures(tree: nodes.Statement) -> None:
     core = body.cores[0]
     if core.group or core.having is not None or core.distinct or core.values is not None:
         _refuse()
-    if any(source.entry is None for source in core.sources):
+    tables = [source.entry.name for source in core.sources if source.entry is not None]
+    if len(tables) < len(core.sources) or len(set(tables)) < len(tables):
         _refuse()
     for item in core.items:
         call = item.expr
@@ -41,5 +44,5 @@ def refuse_other_than_figures(tree: nodes.Statement) -> None:
 def _refuse() -> NoReturn:
     raise GuardError(
         "the rule releases figures about many people only: select count, sum, avg or total of whole columns, "
-        "without GROUP BY, HAVING, FILTER, DISTINCT or subqueries; ask one figure at a time"
+        "each table once, without GROUP BY, HAVING, FILTER, DISTINCT or subqueries; ask one figure at a time"
     )

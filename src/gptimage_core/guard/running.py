@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
+from gptimage_core.guard.hanging import deleted
 from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.params import Binder
 from gptimage_core.guard.plans import ByKey, Plan
@@ -66,6 +67,7 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
     assert reader is not None
     assert text is not None
     values = (handle.actor, handle.about, now)
+    table = "" if plan.target is None else plan.target.name
     if updater is not None:
         args = [None if value is WITHHELD or value is FILLED else value for value in args]
         updater.check(args, now)
@@ -78,7 +80,7 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
         if updater is not None:
             keys = updater.run(connection, values, args, touched)
         else:
-            keys = [row[0] for row in connection.execute(text.sql, text.bind(values, args)).fetchall()]
+            keys = [row[0] for row in deleted(connection, table, text.sql, text.bind(values, args))]
         return reader.keys(keys), record_of(handle, plan.basis, now, touched)
 
     return work
@@ -93,8 +95,14 @@ def _writing_at_once(
     if by_key is not None and text is not None:
         return _writing_one(by_key, text, reader, handle, now, args, basis)
 
+    table = "" if plan.target is None or plan.verb != "DELETE" else plan.target.name
+
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
-        found = _rows(connection, quick.sql, quick.bind(values, args))
+        bound = quick.bind(values, args)
+        if table:
+            found = deleted(connection, table, quick.sql, bound)
+        else:
+            found = _rows(connection, quick.sql, bound)
         answer = reader.keys([row[0] for row in found]) if returning else []
         return answer, record_of(handle, basis, now, reader.touched_at_once(found))
 

@@ -343,11 +343,9 @@ class _Shaping:
 
     def _arm(self, entry: Entry, alias: str, people: list[str], rest: str) -> str:
         width = max(len(subject_columns(e, self.catalog)) for e in self.statement.tables.values())
-        columns = [
-            str(entry.number),
-            f"{alias}.{quote(entry.key)}",
-            *(f"{alias}.{quote(name)}" for name in people),
-        ]
+        # As text: in a UNION one table's declared type would convert the keys of another.
+        named = [f"CAST({alias}.{quote(name)} AS TEXT)" for name in (entry.key, *people)]
+        columns = [str(entry.number), *named]
         columns += ["NULL"] * (width - len(people))
         return f"SELECT {', '.join(columns)}{rest}"
 

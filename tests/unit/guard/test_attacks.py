@@ -1,0 +1,102 @@
+"""What application code with an ORM and an open access might try, each way closed: a table of attacks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.governed import ANN, BOB, World, in_world
+
+from gptimage_core.decision.model import Actor
+from gptimage_core.errors import GuardError
+
+LAB = Actor.service("lab")
+
+FIGURES_ABOUT_ONE = {
+    "a table joined to itself": "SELECT avg(a.size) FROM picture a JOIN picture b WHERE a.owner = 'ann'",
+    "the one on the outer side": "SELECT avg(b.size) FROM picture a LEFT JOIN picture b ON b.owner = 'ann'",
+    "a comma": "SELECT sum(a.size) FROM picture a, picture b WHERE a.owner = 'ann'",
+}
+
+
+@pytest.mark.parametrize("attack", FIGURES_ABOUT_ONE)
+def test_a_figure_about_one_does_not_hide_behind_a_join(attack: str, tmp_path: Path) -> None:
+    """S16: people are counted per table, so no table stands twice in a figure about many."""
+
+    async def scenario(world: World) -> None:
+        await world.picture(ANN, size=7)
+        await world.picture(BOB, size=100)
+        async with world.guard.access(LAB, purpose="secure_service", operation="aggregate"):
+            with pytest.raises(GuardError, match="each table once"):
+                await world.Picture.raw(FIGURES_ABOUT_ONE[attack])
+
+    in_world(tmp_path, scenario)
+
+
+def test_a_delete_takes_no_other_rows_along(tmp_path: Path) -> None:
+    """S7, S31: what a foreign key's ON DELETE would remove or change was never decided, nor recorded; so the
+    DELETE is refused as a whole and says what hangs on the row. Deleted one after the other, each is."""
+
+    async def scenario(world: World) -> None:
+        Picture, Page = world.Picture, world.Page
+        picture = await world.picture(ANN)
+        other = await world.picture(ANN)
+        async with world.own():
+            await Page(id="page-1", picture=picture.id, text="once upon a time").save()
+            for query in (
+                Picture.delete().where(Picture.id == picture.id),
+                Picture.delete(force=True),
+                Picture.delete(force=True).returning(Picture.id),
+                Picture.raw("DELETE FROM picture WHERE id IN (SELECT picture FROM page)"),
+            ):
+                with pytest.raises(GuardError, match="`page`"):
+                    await query
+            with pytest.raises(GuardError, match="`page`"):
+                async with world.engine.transaction():
+                    await Picture.delete().where(Picture.id == picture.id)
+            assert await Page.count() == 1
+            await Picture.delete().where(Picture.id == other.id)
+            await Page.delete().where(Page.picture == picture.id)
+            await Picture.delete().where(Picture.id == picture.id)
+        assert await world.sql("SELECT count(*) FROM picture") == [(0,)]
+        deleted = await world.sql("SELECT counts FROM gp_access_record WHERE statement = 'DELETE'")
+        assert deleted == [('{"picture":1}',), ('{"page":1}',), ('{"picture":1}',)]
+
+    in_world(tmp_path, scenario)
+
+
+def test_a_trigger_of_the_application_is_its_own_affair(tmp_path: Path) -> None:
+    """Only foreign keys are held against a DELETE; a trigger is part of the schema that somebody wrote."""
+
+    async def scenario(world: World) -> None:
+        def prepare(connection: Any) -> None:
+            connection.execute("CREATE TABLE seen (n)")
+            connection.execute(
+                "CREATE TRIGGER noted AFTER DELETE ON page BEGIN INSERT INTO seen VALUES (1); END"
+            )
+
+        await world.engine.database.write(prepare)
+        picture = await world.picture(ANN)
+        async with world.own():
+            await world.Page(id="page-1", picture=picture.id, text="once").save()
+            await world.Page.delete().where(world.Page.id == "page-1")
+        assert await world.sql("SELECT n FROM seen") == [(1,)]
+
+    in_world(tmp_path, scenario)
+
+
+def test_two_tables_with_keys_of_different_types_stand_in_one_record(tmp_path: Path) -> None:
+    """The rows that a statement goes over are named by one more statement, a UNION over its tables."""
+
+    async def scenario(world: World) -> None:
+        picture = await world.picture(ANN)
+        async with world.own():
+            await world.Page(id="page-1", picture=picture.id, text="once").save()
+            sql = "SELECT (SELECT count(*) FROM picture) AS a, (SELECT count(*) FROM page) AS b"
+            assert await world.Picture.raw(sql) == [{"a": 1, "b": 1}]
+        ((touched,),) = await world.sql("SELECT touched FROM gp_access_record WHERE statement = 'SELECT'")
+        assert json.loads(touched) == {"picture": [[str(picture.id), "ann"]], "page": [["page-1", "ann"]]}
+
+    in_world(tmp_path, scenario)
