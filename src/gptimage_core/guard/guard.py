@@ -25,7 +25,7 @@ from gptimage_core.guard.checks import check_access, judge
 from gptimage_core.guard.denials import denial_of
 from gptimage_core.guard.handles import AccessBlock, Handle, current_handle
 from gptimage_core.guard.inserting import Refused
-from gptimage_core.guard.maintenance import Maintenance, open_maintenance
+from gptimage_core.guard.maintenance import MAINTENANCE, Maintenance, open_maintenance
 from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book, View
 from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
@@ -133,9 +133,10 @@ class Guard:
         Raises `GuardError` for what is refused, `AccessDenied` (recorded) for what the policy denies, and
         the database's own errors. `scope` is the transaction that is open here, if any.
         """
-        window = open_maintenance(self)
-        if window is not None:
-            return await self._run_trusted(window, sql, args, scope)
+        if MAINTENANCE.get() is not None:
+            window = open_maintenance(self)
+            if window is not None:
+                return await self._run_trusted(window, sql, args, scope)
         handle = current_handle(self)
         if scope is not None:
             scope.check(handle)
@@ -148,6 +149,12 @@ class Guard:
             if plan.basis.tell and self.tell is None:
                 refuse_unmet(handle, plan.basis)
             if plan.verb == "SELECT":
+                if (
+                    scope is None and not plan.basis.release and not plan.basis.tell
+                ):  # the usual way, straight
+                    return await self.sink.read(
+                        reading(plan, handle, now, args), snapshot=plan.touch is not None
+                    )
                 return await self._read(plan, handle, now, args, scope)
             return await self._write(plan, view, handle, now, args, scope)
         except StaticDenial as denied:
@@ -170,11 +177,9 @@ class Guard:
             answer, record = await self.database.read(work)
             await self.database.write(_both(self.sink.write_in, tell, record))
             return answer
-        if plan.basis.release:
-            answer, record = await self.database.read(work, snapshot=plan.touch is not None)
-            self.sink.post(record)
-            return answer
-        return await self.sink.read(work, snapshot=plan.touch is not None)
+        answer, record = await self.database.read(work, snapshot=plan.touch is not None)
+        self.sink.post(record)
+        return answer
 
     async def _write(
         self,

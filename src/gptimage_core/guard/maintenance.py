@@ -21,15 +21,16 @@ from gptimage_core.store.state import new_id
 if TYPE_CHECKING:
     from gptimage_core.guard.guard import Guard
 
-__all__ = ["Maintenance", "open_maintenance"]
+__all__ = ["MAINTENANCE", "Maintenance", "open_maintenance"]
 
 _LONGEST = 24 * HOUR
-_OPEN: ContextVar[Maintenance | None] = ContextVar("gptimage_maintenance", default=None)
+MAINTENANCE: ContextVar[Maintenance | None] = ContextVar("gptimage_maintenance", default=None)
+"""The maintenance that is open here, of any guard."""
 
 
 def open_maintenance(guard: Guard) -> Maintenance | None:
     """This guard's open maintenance here, if any; raises `GuardError` once it has expired or ended."""
-    found = _OPEN.get()
+    found = MAINTENANCE.get()
     if found is None or found.guard is not guard:
         return None
     found.check()
@@ -79,7 +80,7 @@ class Maintenance:
 
     async def __aenter__(self) -> Maintenance:
         await self.guard.sink.write(self.record("BEGIN MAINTENANCE"))
-        self._token = _OPEN.set(self)
+        self._token = MAINTENANCE.set(self)
         self._open = True
         return self
 
@@ -88,6 +89,6 @@ class Maintenance:
     ) -> None:
         self._open = False
         if self._token is not None:
-            _OPEN.reset(self._token)
+            MAINTENANCE.reset(self._token)
         self.guard.forget_statements()
         await self.guard.sink.write(self.record("END MAINTENANCE"))

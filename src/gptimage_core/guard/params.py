@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from operator import itemgetter
+from typing import Any, TypeAlias, TypeGuard
 
 from gptimage_core.clock import Instant, Span
 from gptimage_core.decision.model import Actor
@@ -12,33 +13,60 @@ from gptimage_core.guard.profile import Param as Symbol
 from gptimage_core.guard.shaped import Text
 from gptimage_core.readings.sql import Param
 
-__all__ = ["Binder", "binder"]
+__all__ = ["Binder", "Values", "binder", "values_of"]
 
-Values: TypeAlias = tuple[Actor, "str | None", Instant]
-"""What differs between two statements of one view: the actor, the person it is about, the instant."""
+Values: TypeAlias = tuple[str | None, str, str | None, Instant]
+"""What differs between two statements of one view: actor's id, tenant, the person it is about, now."""
 
-_Source: TypeAlias = Callable[[Values], Any]
+_PLACES = {"actor": 0, "tenant": 1, "about": 2, "now": 3}
+_Cut: TypeAlias = Callable[[Instant], Instant]
+
+
+def values_of(actor: Actor, about: str | None, now: Instant) -> Values:
+    """The values of one statement."""
+    return (actor.id, actor.tenant, about, now)
 
 
 class Binder:
-    """Gives the arguments of one `Text` from what differs and the user's own arguments."""
+    """Gives the arguments of one `Text` from what differs and the user's own arguments.
 
-    __slots__ = ("_constant", "_placeholders", "_sources", "_straight", "sql")
+    It runs for every statement, so what can be is settled here: constants stand behind the four values, the
+    cut-offs behind them, and one picker puts all of them in order.
+    """
+
+    __slots__ = ("_constants", "_cuts", "_pick", "_placeholders", "_straight", "sql")
 
     def __init__(self, text: Text) -> None:
         self.sql = text.sql
-        self._sources: tuple[_Source, ...] = tuple(_source(param) for param in text.prefix_params)
+        self._constants: tuple[Any, ...] = ()
+        self._cuts: tuple[_Cut, ...] = ()
+        cuts = [param for param in text.prefix_params if _is(param, "cutoff")]
+        values = [param for param in text.prefix_params if _is(param, "value")]
+        order: list[int] = []
+        for symbol in text.prefix_params:
+            if not isinstance(symbol, Param):
+                raise GuardError(f"`{symbol!r}` is no parameter of a predicate; the statement is not run")
+            if symbol.kind == "value":
+                order.append(len(_PLACES) + values.index(symbol))
+            elif symbol.kind == "cutoff":
+                order.append(len(_PLACES) + len(values) + cuts.index(symbol))
+            else:
+                order.append(_PLACES[symbol.kind])
+        self._constants = tuple(param.value for param in values)
+        self._cuts = tuple(_cutoff(param.value) for param in cuts)
+        self._pick = _picker(order)
         self._placeholders = text.placeholders
         self._straight = text.placeholders == tuple(range(len(text.placeholders)))
 
-    def bind(self, values: Values, args: Sequence[Any]) -> list[Any]:
+    def bind(self, values: Values, args: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments in the order of the text's placeholders."""
-        bound = [source(values) for source in self._sources]
+        known: tuple[Any, ...] = values + self._constants
+        if self._cuts:
+            now = values[3]
+            known += tuple([cut(now) for cut in self._cuts])
         if self._straight and len(args) == len(self._placeholders):
-            bound.extend(args)
-        else:
-            bound.extend([args[n] for n in self._placeholders])
-        return bound
+            return (*self._pick(known), *args)
+        return (*self._pick(known), *[args[n] for n in self._placeholders])
 
 
 def binder(text: Text | None) -> Binder | None:
@@ -46,54 +74,26 @@ def binder(text: Text | None) -> Binder | None:
     return None if text is None else Binder(text)
 
 
-def _source(symbol: Symbol) -> _Source:
-    if not isinstance(symbol, Param):
-        raise GuardError(f"`{symbol!r}` is no parameter of a predicate; the statement is not run")
-    match symbol.kind:
-        case "actor":
-            return _actor
-        case "tenant":
-            return _tenant
-        case "now":
-            return _now
-        case "about":
-            return _about
-        case "value":
-            value = symbol.value
-            return lambda values: value
-        case "cutoff":
-            span = symbol.value
-            if not isinstance(span, Span):
-                raise GuardError("a cut-off without a span; the statement is not run")
-            return _cutoff(span)
-    raise GuardError(f"the parameter `{symbol.kind}` is not known; the statement is not run")
+def _is(symbol: Symbol, kind: str) -> TypeGuard[Param]:
+    return isinstance(symbol, Param) and symbol.kind == kind
 
 
-def _actor(values: Values) -> Any:
-    return values[0].id
+def _picker(order: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    if len(order) > 1:
+        return itemgetter(*order)
+    return lambda known: tuple([known[n] for n in order])
 
 
-def _tenant(values: Values) -> Any:
-    return values[0].tenant
-
-
-def _about(values: Values) -> Any:
-    return values[1]
-
-
-def _now(values: Values) -> Any:
-    return values[2]
-
-
-def _cutoff(span: Span) -> _Source:
+def _cutoff(span: object) -> _Cut:
+    if not isinstance(span, Span):
+        raise GuardError("a cut-off without a span; the statement is not run")
     if not span.is_calendar:
         length = span.microseconds
-        return lambda values: values[2] - length
+        return lambda now: now - length
     # A calendar cut-off costs a search; where it rounds to a month's or year's end it stays for long.
     kept: list[tuple[Instant, Instant, Instant]] = []
 
-    def calendar(values: Values) -> Instant:
-        now = values[2]
+    def calendar(now: Instant) -> Instant:
         for since, until, cut in kept:
             if since <= now < until:
                 return cut

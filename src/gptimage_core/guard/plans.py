@@ -21,6 +21,7 @@ from gptimage_core.guard.catalog import Catalog
 from gptimage_core.guard.grammar import parse
 from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.params import Binder, binder
+from gptimage_core.guard.profile import Profile
 from gptimage_core.guard.profiles import Book, Variant, View
 from gptimage_core.guard.recording import Basis, basis_of
 from gptimage_core.guard.render import quote
@@ -44,6 +45,7 @@ class ByKey(Struct, frozen=True):
     """An UPDATE names its row by the argument `at`. `sql` gives the row's people; `own`: it is the actor."""
 
     at: int
+    text: Binder
     sql: str
     own: bool
 
@@ -158,7 +160,7 @@ class Planner:
             inserter=inserter,
             updater=updater,
             ending=None if updater is None else updater.ending,
-            by_key=_by_key(tree, shaped, target, decided),
+            by_key=_by_key(tree, shaped, target, decided, profile),
         )
 
     def _basis(
@@ -205,7 +207,11 @@ def _column(table: Table, name: str) -> Any:
 
 
 def _by_key(
-    tree: nodes.Statement, shaped: Shaped, target: Table | None, decided: Iterable[Decision]
+    tree: nodes.Statement,
+    shaped: Shaped,
+    target: Table | None,
+    decided: Iterable[Decision],
+    profile: Profile,
 ) -> ByKey | None:
     """For an UPDATE `… WHERE key = ? AND …`: RETURNING would cost more than asking for the row's people."""
     body = tree.body
@@ -219,9 +225,36 @@ def _by_key(
         named = isinstance(column, nodes.ColumnRef) and column.name == target.key
         if named and isinstance(value, nodes.Parameter):
             people = ", ".join(quote(name) for name in (target.key, *target.subjects))
-            sql = f"SELECT {people} FROM main.{quote(target.name)} WHERE {quote(target.key)} = ?"  # noqa: S608
-            return ByKey(value.index, sql, len(target.subjects) == 1 and _is_own(decided))
+            table, key = quote(target.name), quote(target.key)
+            sql = f"SELECT {people} FROM main.{table} WHERE {key} = ?"  # noqa: S608  # quoted names
+            direct = _direct(body, shaped, target, value.index, profile) if term is where else None
+            text = direct or Binder(shaped.text)
+            return ByKey(value.index, text, sql, len(target.subjects) == 1 and _is_own(decided))
     return None
+
+
+def _direct(body: nodes.Update, shaped: Shaped, target: Table, at: int, profile: Profile) -> Binder | None:
+    """`UPDATE t SET a = ?, … WHERE key = ?` needs no rows chosen first: the predicate stands beside the key.
+
+    Only where the statement is nothing else: values that are arguments, one comparison with the key, no
+    column that is pinned. Then no expression of the user runs on a row at all.
+    """
+    entry, columns = body.entry, profile.tables[target.name].columns
+    if any(not isinstance(v, nodes.Parameter) or entry.is_pinned(c.name) for c, v in body.sets):
+        return None
+    numbers = {param: n + 1 for n, param in enumerate(shaped.text.prefix_params)}
+    after = len(numbers) + 1
+    updates = [columns[column.name].update for column, _ in body.sets]
+    templates = [template for template in dict.fromkeys(updates) if template is not None]
+    if len(templates) < 1 or None in updates or any(p not in numbers for t in templates for p in t.params):
+        return None
+    sets = ", ".join(f"{quote(c.name)} = ?{after + cast(nodes.Parameter, v).index}" for c, v in body.sets)
+    where = "".join(f" AND ({each.render(lambda p: f'?{numbers[p]}')})" for each in templates)
+    name = f"{quote(target.name)}.{quote(target.key)}"
+    # The profile's id keeps the statement cache from mixing profiles, as in every shaped statement.
+    front = f"UPDATE main.{quote(target.name)} SET {sets} WHERE {name} = ?{after + at}"  # noqa: S608
+    sql = f"{front}{where} -- {profile.id}"
+    return Binder(structs.replace(shaped.text, sql=sql))
 
 
 def _is_own(decided: Iterable[Decision]) -> bool:

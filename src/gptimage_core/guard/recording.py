@@ -6,6 +6,7 @@ No content and no address: ids, names of tables and categories, counts (design, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os import urandom
 
 from msgspec import Struct
 
@@ -16,7 +17,6 @@ from gptimage_core.guard.profiles import View
 from gptimage_core.policy.binding import Table
 from gptimage_core.policy.document import Obligation
 from gptimage_core.ports.records import AccessRecord, Touched
-from gptimage_core.store.state import new_id
 
 __all__ = ["Basis", "basis_of", "record_of"]
 
@@ -83,7 +83,7 @@ def record_of(handle: Handle, basis: Basis, now: Instant, touched: Touched) -> A
     """The access record of one run of a statement."""
     actor = handle.actor
     return AccessRecord(
-        id=new_id(),
+        id=urandom(16).hex(),  # as opaque as `new_id`, at a third of its price on every statement
         at=now,
         tenant=actor.tenant,
         actor_kind=actor.kind,

@@ -39,6 +39,7 @@ class Reader:
         "_tag",
         "_target",
         "_touching",
+        "only",
     )
 
     def __init__(self, shaped: Shaped, tag: str, catalog: Catalog, sealer: Sealer) -> None:
@@ -47,6 +48,7 @@ class Reader:
         self._tag = tag
         self._hidden = shaped.hidden
         self._touching = [(touch.table, _pairing(touch)) for touch in shaped.touches]
+        self.only = self._touching[0] if len(self._touching) == 1 else None
         self._target = shaped.target or ""
         people = len(entry.subjects) if (entry := catalog.entry(self._target)) is not None else 0
         self._at_once = _pairing(Touch(self._target, 0, tuple(range(1, people + 1))))

@@ -16,7 +16,7 @@ from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.hanging import deleted
 from gptimage_core.guard.inserting import Refused
-from gptimage_core.guard.params import Binder
+from gptimage_core.guard.params import Binder, values_of
 from gptimage_core.guard.plans import ByKey, Plan
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
@@ -35,7 +35,20 @@ def reading(plan: Plan, handle: Handle, now: Instant, args: Sequence[Any]) -> Wo
     text, reader, basis, touch = plan.text, plan.reader, plan.basis, plan.touch
     assert text is not None
     assert reader is not None
-    values = (handle.actor, handle.about, now)
+    values = values_of(handle.actor, handle.about, now)
+
+    only = reader.only
+    if basis.max_rows is None and basis.min_persons is None and touch is None and only is not None:
+        table, pairs = only
+
+        def plain(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
+            """The usual case: one table, one statement, nothing to count."""
+            cursor = connection.execute(text.sql, text.bind(values, args))
+            fetched = cursor.fetchall()
+            record = record_of(handle, basis, now, {table: pairs(fetched)})
+            return reader.rows(fetched, values[1], cursor), record
+
+        return plain
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
         cursor = connection.execute(text.sql, text.bind(values, args))
@@ -66,7 +79,7 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
     assert touch is not None
     assert reader is not None
     assert text is not None
-    values = (handle.actor, handle.about, now)
+    values = values_of(handle.actor, handle.about, now)
     table = "" if plan.target is None else plan.target.name
     if updater is not None:
         args = [None if value is WITHHELD or value is FILLED else value for value in args]
@@ -89,11 +102,10 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
 def _writing_at_once(
     plan: Plan, quick: Binder, reader: Reader, handle: Handle, now: Instant, args: Sequence[Any]
 ) -> Work:
-    values, basis = (handle.actor, handle.about, now), plan.basis
+    values, basis = values_of(handle.actor, handle.about, now), plan.basis
     returning = plan.shaped is not None and plan.shaped.returning
-    by_key, text = plan.by_key, plan.text
-    if by_key is not None and text is not None:
-        return _writing_one(by_key, text, reader, handle, now, args, basis)
+    if plan.by_key is not None:
+        return _writing_one(plan.by_key, reader, handle, now, args, basis)
 
     table = "" if plan.target is None or plan.verb != "DELETE" else plan.target.name
 
@@ -111,7 +123,6 @@ def _writing_at_once(
 
 def _writing_one(
     by_key: ByKey,
-    text: Binder,
     reader: Reader,
     handle: Handle,
     now: Instant,
@@ -119,8 +130,9 @@ def _writing_one(
     basis: Basis,
 ) -> Work:
     """An UPDATE of the row that an argument names: whether it was changed says the row count."""
-    key, values = args[by_key.at], (handle.actor, handle.about, now)
+    key, values = args[by_key.at], values_of(handle.actor, handle.about, now)
     own = (str(key), handle.actor.id) if by_key.own else None
+    text = by_key.text
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
         changed = connection.execute(text.sql, text.bind(values, args)).rowcount
@@ -161,7 +173,7 @@ def refuse_unmet(handle: Handle, basis: Basis) -> None:
         )
 
 
-def _rows(connection: sqlite3.Connection, sql: str, args: list[Any]) -> list[tuple[Any, ...]]:
+def _rows(connection: sqlite3.Connection, sql: str, args: Sequence[Any]) -> list[tuple[Any, ...]]:
     return connection.execute(sql, args).fetchall()
 
 

@@ -85,7 +85,7 @@ class Updater:
             raise GuardError(f"values of `{self._table.name}` cannot be sealed here; set them with `?`")
         found = connection.execute(self._people_sql, (json.dumps(keys),)).fetchall()
         changed: list[Any] = []
-        tenant = values[0].tenant
+        tenant = values[1]
         for key, link, *people in found:
             subject = next((str(person) for person in people if person is not None), None)
             if subject is None:
@@ -93,7 +93,7 @@ class Updater:
             own = list(args)
             for column, at in self._sealed:
                 own[at] = self._sealer.seal(self._table, column, tenant, key, subject, link, args[at])
-            cursor = connection.execute(row.sql, [*row.bind(values, own), key])
+            cursor = connection.execute(row.sql, (*row.bind(values, own), key))
             if self._returning:
                 changed.extend(each[0] for each in cursor.fetchall())
         return changed
