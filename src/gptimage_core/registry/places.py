@@ -8,7 +8,7 @@ application, once, and a wrong declaration stops the start.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
@@ -70,7 +70,8 @@ class Registry:
 
     def erasure_order(self) -> tuple[Place, ...]:
         """Every place, so that nothing loses the way to what is still to be erased: derived copies before
-        their sources, blobs before the rows that name them, rows before the rows they hang on (S32).
+        their sources, blobs before the rows that name them, rows before the rows they hang on or reference
+        (S32).
         """
         return self._order
 
@@ -136,10 +137,28 @@ class Registry:
             if table.via is not None and table.via.table in before:
                 before[table.via.table].add(name)
         try:
-            order = tuple(TopologicalSorter({n: sorted(before[n]) for n in sorted(before)}).static_order())
-        except CycleError as error:
-            raise PolicyError(f"places hang on each other in a circle: {' → '.join(error.args[1])}") from None
+            # A row that another one references goes after it, so that no foreign key takes rows along; but
+            # tables may reference each other in a circle where ownership does not: then keys come second.
+            order = _order(self._with_references(before))
+        except CycleError:
+            try:
+                order = _order(before)
+            except CycleError as error:
+                circle = " → ".join(error.args[1])
+                raise PolicyError(f"places hang on each other in a circle: {circle}") from None
         return tuple(self._places[name] for name in order)
+
+    def _with_references(self, before: Mapping[str, set[str]]) -> dict[str, set[str]]:
+        grown = {name: set(names) for name, names in before.items()}
+        for name, table in self._tables.items():
+            for column in table.columns:
+                if column.references in self._tables and column.references != name:
+                    grown[column.references].add(name)
+        return grown
+
+
+def _order(before: Mapping[str, set[str]]) -> tuple[str, ...]:
+    return tuple(TopologicalSorter({name: sorted(before[name]) for name in sorted(before)}).static_order())
 
 
 def _is_of_people(datamap: DataMap, table: Table, depth: int = 0) -> bool:

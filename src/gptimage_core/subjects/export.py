@@ -67,7 +67,7 @@ class Archive:
         self._packer = Packer(now)
         self._counts: Counter[str] = Counter()
         self._numbers: Counter[str] = Counter()
-        self._parts: list[Part] = []
+        self._parts: list[tuple[int, Part]] = []
         self._wall: list[tuple[str, str]] = []
         self._unreadable: list[str] = []
 
@@ -87,7 +87,7 @@ class Archive:
         stem = page.name if number == 1 else f"{page.name}-{number}"
         title = title_of(page.name) + (f", page {number}" if number > 1 else "")
         part = Part(title, f"pages/{stem}.html", f"data/{stem}.json", len(page.rows))
-        self._parts.append(part)
+        self._parts.append((self._rank(page), part))
         pictures: list[list[str]] = [[] for _ in page.rows]
         for index, row in enumerate(page.rows):
             for place, name in page.blobs[index]:
@@ -122,9 +122,15 @@ class Archive:
     def _index(self) -> str:
         version = self._version
         withheld = sorted(self._source.withheld)
+        parts = [part for _, part in sorted(self._parts, key=lambda ranked: ranked[0])]
         return index_page(
-            version.document, version.number, version.digest, self._now, self._parts, self._wall, withheld
+            version.document, version.number, version.digest, self._now, parts, self._wall, withheld
         )
+
+    def _rank(self, page: Page) -> int:
+        """The policy's order of categories: what people look for stands first, bookkeeping last."""
+        order = {name: number for number, name in enumerate(self._version.document.category)}
+        return min((order.get(name, len(order)) for name in page.categories), default=len(order))
 
     def _manifest(self) -> Manifest:
         version = self._version

@@ -25,8 +25,8 @@ RECORDS = "access_records"
 
 _OWN_RECORD = "own_access_record"
 _NAMES = {
-    "gp_subject_state": "state",
-    "gp_subject_fact": "facts",
+    "gp_subject_state": "account_state",
+    "gp_subject_fact": "account_facts",
     "gp_consent_state": "consents",
     "gp_consent_event": "consent_history",
     "gp_objection_state": "objections",

@@ -140,27 +140,35 @@ async def _records(services: Services, person: Person) -> tuple[bool, tuple[Look
         events = connection.execute(
             "SELECT count(*) FROM gp_consent_event WHERE tenant = ? AND subject = ?", mine
         ).fetchone()
-        sums: dict[tuple[str, str, str], Looked] = {}
+        sums: dict[tuple[str, str], Looked] = {}
         own = others = 0
         for _, record in records_about(connection, *mine, limit=_NEWEST):
             who = "you" if record.actor == person.id else record.actor_kind
             own, others = own + (who == "you"), others + (who != "you")
-            key = (who, record.purpose, record.operation)
+            key = (who, record.purpose)
             told = purposes.get(record.purpose)
             seen = sums.get(key)
             sums[key] = Looked(
                 _WHO.get(who, who),
-                record.operation,
+                tuple(sorted({record.operation, *(() if seen is None else seen.did)})),
                 record.purpose if told is None else told.says,
                 1 if seen is None else seen.times + 1,
                 record.at if seen is None else seen.last,
             )
         order = sorted(sums, key=lambda key: (_ORDER.index(key[0]) if key[0] in _ORDER else 0, key))
-        counts = {"consent_record": int(events[0]), "access_record": others, "own_access_record": own}
+        refused = connection.execute(
+            "SELECT count(*) FROM gp_denial WHERE tenant = ? AND actor_kind = 'subject' AND actor = ?", mine
+        ).fetchone()
+        counts = {
+            "consent_record": int(events[0]),
+            "access_record": others,
+            "own_access_record": own,
+            "denial_record": int(refused[0]),
+        }
         return state is None or state[0] != 0, tuple(sums[key] for key in order), counts
 
     async with access_as(services, person, "honour_rights"):
-        for category in ("access_record", "own_access_record", "consent_record"):
+        for category in ("access_record", "own_access_record", "consent_record", "denial_record"):
             await services.guard.decide_and_record(category, operation="read", subjects=[person.id])
         return await services.database.read(work)
 

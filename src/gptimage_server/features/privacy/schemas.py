@@ -78,7 +78,7 @@ class Looked(Struct, frozen=True):
     """Somebody reached the person's data: role, purpose and time; never an employee's name (X3)."""
 
     who: str
-    what: str
+    did: tuple[str, ...]
     purpose: str
     times: int
     last: Instant
