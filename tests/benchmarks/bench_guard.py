@@ -253,10 +253,10 @@ def _statements(stage: _Stage) -> Iterable[Bench]:
 
 
 def _filtering(stage: _Stage) -> Bench:
-    """Counting over 10,000 rows of 100 people: ours through Piccolo, the peer with the filter written by hand.
+    """Reading half of 10,000 rows of 100 people: ours through Piccolo, the peer with the filter by hand.
 
-    The peer runs in the same database past the guard, so that both ask the same tables of people. Both count:
-    the guard also lists which rows of which people it touched, and that is in the line below it, reported.
+    The peer runs in the same database past the guard, so that both ask the same tables of people, and gives
+    the same dicts. The guard also lists which rows of which people it touched, for the record.
     """
     service = Actor.service("desk")
     database, governed = stage.guard.database, stage.governed

@@ -21,6 +21,7 @@ from piccolo.querystring import QueryString
 from gptimage_core.adapters.piccolo.transactions import Atomic, Transaction, TransactionType
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.guard import Guard
+from gptimage_core.guard.transaction import TransactionScope
 from gptimage_core.guard.values import FILLED
 from gptimage_core.store.database import Database
 
@@ -62,6 +63,13 @@ class GovernedSQLite(Engine[Transaction]):
         if guard.database is not self.database:
             raise GuardError("the guard works on another database; open it with this engine's `database`")
         self._guard = guard
+
+    @property
+    def scope(self) -> TransactionScope | None:
+        """The transaction that is open here, for `guard.in_transaction(work, scope)` and
+        `guard.decide_and_record(…, scope=…)`; `None` outside of one."""
+        transaction = self.current_transaction.get()
+        return None if transaction is None else transaction._scope()
 
     # What Piccolo calls
 
