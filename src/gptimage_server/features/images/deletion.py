@@ -5,15 +5,15 @@ then on nobody reads them. Within the undo window the owner alone can clear it. 
 one transaction:
 
 1  the policy decides the DELETE of the rows (nothing is destroyed that may not be)
-2  the ledger of negative decisions gets `item_deleted`, with the blobs' names, and is synced (X8)
+2  the ledger of negative decisions gets `item_deleted` and is synced (X8)
 3  the item's key is destroyed: unreadable here and in every backup
 4  picture and thumbnail are removed
 5  the rows' deletion is committed
 6  credits that are still held for the image come back
 
 A crash before 2 changes nothing; after it the rows are back (rolled back) and ended by the ledger's replay,
-and the finisher takes the same way again: each step is idempotent, and the names come from the ledger where
-the key can open them no more. `delete_now` is the same way under the owner's own access, without waiting.
+and the finisher takes the same way again: each step is idempotent. `delete_now` is the same way under the
+owner's own access, without waiting.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from weakref import WeakKeyDictionary
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import GptimageError
-from gptimage_core.ports.keys import KeyState
 from gptimage_core.store.replay import enact
 from gptimage_server import credits
 from gptimage_server.pictures import remove_pictures
@@ -115,7 +114,7 @@ async def _erase(services: Services, actor: Actor, owner: str, tenant: str, imag
     async with access, services.transaction() as transaction:
         if not await Image.exists().where(Image.id == image, Image.owner == owner):
             return None
-        names = await _names(services, tenant, owner, image)
+        names = await _names(image)
         jobs = [row["id"] for row in await Job.select(Job.id).where(Job.image == image)]
         await Reference.delete().where(Reference.image == image).run()  # 1
         await Job.delete().where(Job.image == image).run()
@@ -123,8 +122,7 @@ async def _erase(services: Services, actor: Actor, owner: str, tenant: str, imag
         now = services.now()
 
         def remember(connection: sqlite3.Connection) -> None:
-            body = {"item": image, "blobs": ",".join(names)}
-            enact(connection, services.ledger, "item_deleted", tenant, owner, dict(body), now)
+            enact(connection, services.ledger, "item_deleted", tenant, owner, {"item": image}, now)
 
         await services.guard.in_transaction(remember, transaction.scope)  # 2
         await asyncio.to_thread(services.vault.destroy_item, tenant, owner, image)  # 3
@@ -132,18 +130,13 @@ async def _erase(services: Services, actor: Actor, owner: str, tenant: str, imag
     return jobs  # 5 was the transaction's end
 
 
-async def _names(services: Services, tenant: str, owner: str, image: str) -> list[str]:
-    """The blobs of an image: from its row while its key lives, else from the ledger's earlier entry."""
-    if services.vault.state(tenant, owner, image) is not KeyState.ERASED:
-        row = await Image.select(Image.picture, Image.thumbnail).where(Image.id == image).first()
-        named = [] if row is None else [row["picture"], row["thumbnail"]]
-        references = await Reference.select(Reference.blob).where(Reference.image == image)
-        return [name for name in [*named, *(r["blob"] for r in references)] if name]
-    names: list[str] = []
-    for entry in services.ledger.since(0):
-        if entry.kind == "item_deleted" and entry.body.get("item") == image:
-            names += [name for name in str(entry.body.get("blobs") or "").split(",") if name]
-    return list(dict.fromkeys(names))
+async def _names(image: str) -> list[str]:
+    """The blobs of an image. Names are no secret and stand in the row unsealed: a key that is destroyed
+    already (a crash after step 3) hides nothing that must still be removed."""
+    row = await Image.select(Image.picture, Image.thumbnail).where(Image.id == image).first()
+    named = [] if row is None else [row["picture"], row["thumbnail"]]
+    references = await Reference.select(Reference.blob).where(Reference.image == image)
+    return [name for name in [*named, *(reference["blob"] for reference in references)] if name]
 
 
 async def begin(services: Services) -> Callable[[], Awaitable[None]]:

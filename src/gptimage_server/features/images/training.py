@@ -145,6 +145,7 @@ async def _next(services: Services, last: str) -> dict[str, Any] | None:
                 Image.seed,
                 Image.model,
                 Image.picture,
+                Image.picture_sha256,
             )
             .where(Image.id > last)
             .order_by(Image.id)
@@ -155,12 +156,15 @@ async def _next(services: Services, last: str) -> dict[str, Any] | None:
 
 async def _picture(services: Services, row: dict[str, Any]) -> bytes | None:
     """The bytes, or nothing where there are none yet, or no more: a deletion since has taken the key."""
-    if row["picture"] is None:
+    if not row["picture"] or not isinstance(row["picture_sha256"], str):
         return None
     try:
-        return await read_picture(services, row["tenant"], row["owner"], row["id"], "picture", row["picture"])
+        content = await read_picture(
+            services, row["tenant"], row["owner"], row["id"], "picture", row["picture"]
+        )
     except (VaultError, StoreError):
         return None
+    return content if sha256(content).hexdigest() == row["picture_sha256"] else None
 
 
 def _settle(file: BinaryIO) -> None:

@@ -116,6 +116,7 @@ def _sum(one: Image.Image, other: Image.Image) -> Image.Image:
 
 def warp(field: Image.Image, canvas: Canvas, amount: float, cells: int, steps: int = 40) -> Image.Image:
     """The field, bent by a smooth random flow of `amount` (in units of the shorter side)."""
+    steps = max(4, min(steps, round(canvas.unit / 3)))  # a cell is at least some pixels wide
     columns = max(4, round(steps * canvas.width / canvas.unit))
     rows = max(4, round(steps * canvas.height / canvas.unit))
     shift_x = _coarse(canvas, columns + 1, rows + 1, cells)
