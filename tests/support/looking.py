@@ -139,7 +139,7 @@ class Visit:
             wrong.append(f"images that did not come: {found['broken']}")
         for mode in ("dark", "light"):
             page.emulate_media(color_scheme=mode, reduced_motion="reduce")
-            self._shoot(name, mode)
+            self.shoot(name, mode, page)
             # In the other mode only colours differ.
             wrong += [f"{mode}: {finding}" for finding in axe_findings(page, colours=mode == "dark")]
         assert not wrong, f"{name} ({page.url}):\n  " + "\n  ".join(wrong)
@@ -148,11 +148,12 @@ class Visit:
         self.context.close()
         assert not self.problems, "\n".join(self.problems)
 
-    def _shoot(self, name: str, mode: str) -> None:
+    def shoot(self, name: str, mode: str, page: Any) -> None:
+        """A picture for people to look at, where `GPTIMAGE_SHOTS` names a folder."""
         folder = os.environ.get("GPTIMAGE_SHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(folder) / f"{name}-{self._shots}-{mode}.png", full_page=True)
+            page.screenshot(path=Path(folder) / f"{name}-{self._shots}-{mode}.png", full_page=True)
 
     def _note_request(self, request: Any) -> None:
         self.asked.add(request.url)
