@@ -28,6 +28,7 @@ from weakref import WeakKeyDictionary
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import GptimageError
+from gptimage_core.ports.keys import KeyState
 from gptimage_core.store.replay import enact
 from gptimage_server import credits
 from gptimage_server.pictures import remove_pictures
@@ -63,7 +64,12 @@ async def click(services: Services, person: Person, image: str) -> Instant | Non
 
 
 async def undo(services: Services, person: Person, image: str) -> bool:
-    """Take the click back, within the window the policy gives; False where there is nothing to take back."""
+    """Take the click back, within the window the policy gives; False where there is nothing to take back.
+
+    Where the key is destroyed (a deletion at once that a crash interrupted) there is nothing any more.
+    """
+    if services.vault.state(person.tenant, person.id, image) is KeyState.ERASED:
+        return False
     async with access_as(services, person, "honour_rights"), services.transaction():
         await Image.update({Image.keep_ended: None}).where(Image.id == image, Image.owner == person.id).run()
         if not await Image.exists().where(Image.id == image, Image.owner == person.id):
