@@ -11,7 +11,7 @@ from gptimage_core.policy.binding import DataMap
 from gptimage_core.registry import EVERYTHING, Place, Registry, end_keeping
 from gptimage_core.store.ledger import Entry, NegativeLedger
 
-__all__ = ["ARCHIVE", "PLACES", "apply_account_deletions", "registry_of"]
+__all__ = ["ARCHIVE", "PLACES", "apply_deletions", "registry_of"]
 
 ARCHIVE = Place("export_archives", "exports", column="archive", of=(EVERYTHING,), category="export_archive")
 
@@ -28,11 +28,12 @@ def registry_of(datamap: DataMap) -> Registry:
     return Registry(datamap, PLACES)
 
 
-def apply_account_deletions(ledger: NegativeLedger, registry: Registry) -> None:
-    """What the end of an account does at once, in the transaction of its tombstone and in every replay (X8).
+def apply_deletions(ledger: NegativeLedger, registry: Registry) -> None:
+    """What deletions do at once to what is held, in their own transaction and in every replay (X8).
 
-    Every row of the person ends; sessions go; age, country and the fingerprint of the address go (S30: "at
-    once"). The address itself stays sealed for the answer, and the erasure takes the rest.
+    Of an account: every row of the person ends; sessions go; age, country and the fingerprint of the address
+    go (S30: "at once"). The address itself stays sealed for the answer, and the erasure takes the rest.
+    Of an item: the archives that hold a copy of it end too.
     """
 
     def account_deleted(connection: sqlite3.Connection, entry: Entry) -> None:
@@ -50,4 +51,14 @@ def apply_account_deletions(ledger: NegativeLedger, registry: Registry) -> None:
             person,
         )
 
+    def item_deleted(connection: sqlite3.Connection, entry: Entry) -> None:
+        # An archive made before holds a copy of the item: it is unreadable from here on, and the sweep
+        # removes its bytes (S32). Whoever wants one makes another.
+        connection.execute(
+            "UPDATE exports SET keep_ended = ? WHERE tenant = ? AND owner = ? AND recorded <= ?"
+            " AND keep_ended IS NULL",
+            (entry.at, entry.tenant, entry.subject or "", entry.at),
+        )
+
     ledger.on("account_deleted", account_deleted)
+    ledger.on("item_deleted", item_deleted)

@@ -34,7 +34,7 @@ from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
 from gptimage_server.gateways.mail import mail_from_settings
 from gptimage_server.gateways.renderer import BuiltinRenderer
-from gptimage_server.holdings import apply_account_deletions, registry_of
+from gptimage_server.holdings import apply_deletions, registry_of
 from gptimage_server.liveness import LiveJobs
 from gptimage_server.migrations import migrate
 from gptimage_server.secrets import load_secrets
@@ -53,7 +53,7 @@ def wire(settings: Settings, clock: Clock) -> Services:
     datamap = data_map(timeline)
     registry = registry_of(datamap)
     _apply_our_own(ledger)
-    apply_account_deletions(ledger, registry)
+    apply_deletions(ledger, registry)
     database = engine.database
     database.write_sync(lambda connection: resume(connection, ledger, clock.now()))
     vault = Vault(FileKeyring(settings.keyring_folder))
@@ -159,7 +159,17 @@ def _apply_our_own(ledger: NegativeLedger) -> None:
         ):
             connection.execute(text, (entry.at, _text(entry, "item")))
 
+    def item_kept(connection: sqlite3.Connection, entry: Entry) -> None:
+        # The owner took the click back in time; an older copy may know the click and not this.
+        for text in (
+            "UPDATE images SET keep_ended = NULL WHERE id = ?",
+            "UPDATE jobs SET keep_ended = NULL WHERE image = ?",
+            "UPDATE reference_images SET keep_ended = NULL WHERE image = ?",
+        ):
+            connection.execute(text, (_text(entry, "item"),))
+
     ledger.on("item_deleted", item_deleted)
+    ledger.on("correction", item_kept)
     ledger.on("token_used", token_used)
     ledger.on("session_revoked", session_revoked)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -65,13 +65,18 @@ def of_item(
 
 
 def older_than(
-    connection: sqlite3.Connection, registry: Registry, place: Place, cutoff: int
+    connection: sqlite3.Connection,
+    registry: Registry,
+    place: Place,
+    cutoff: int,
+    since: Literal["recorded", "keep_ended"] = "recorded",
 ) -> Iterator[Found]:
-    """What was recorded at `cutoff` or before, in every tenant: for sweeps, whose rows nobody may read."""
+    """What was recorded (or ended) at `cutoff` or before, in every tenant: for sweeps, since nobody may read
+    such rows any more."""
     table = registry.table(place)
-    recorded = table.with_role("recorded")
+    recorded = table.with_role(since)
     if not recorded:
-        raise StoreError(f"the table `{table.name}` does not record when its rows were made")
+        raise StoreError(f"the table `{table.name}` has no column that says `{since}` of its rows")
     blob = "NULL" if place.column is None else _quoted(place.column)
     text = (
         f"SELECT {_quoted(table.key)}, {blob} FROM {_quoted(table.name)}"  # noqa: S608 - bound names

@@ -20,7 +20,10 @@ from gptimage_core.subjects.held import Row
 __all__ = ["Part", "index_page", "rows_page", "title_of"]
 
 _YEAR_2000 = 946_684_800_000_000
-_QUIET = frozenset({"owner", "tenant", "collected_under", "keep_ended", "policy_version", "digest"})
+_QUIET = frozenset(
+    {"id", "owner", "subject", "tenant", "collected_under", "keep_ended", "policy_version", "digest"}
+    | {"rules", "rows", "token_hash", "email_hash", "transfer", "account"}
+)
 """Columns of bookkeeping: they stand in the JSON, and at the end of a card here."""
 
 _CSS = Path(__file__).with_name("archive.css").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import GptimageError
-from gptimage_core.registry import older_than
+from gptimage_core.registry import Found, older_than
 from gptimage_core.subjects.export import Archive
 from gptimage_core.subjects.source import Source
 from gptimage_core.vault.context import Context
@@ -143,16 +143,22 @@ async def remove(services: Services, person: Person, export: str) -> None:
 
 
 async def sweep(services: Services) -> int:
-    """Remove the archives whose time is over: the sealed bytes first, then their rows; returns how many."""
-    cutoff = services.span("export_life").cutoff(services.now())
+    """Remove the archives whose time is over: the sealed bytes first, then their rows; returns how many.
 
-    def work(connection: sqlite3.Connection) -> list[tuple[str, str | None]]:
-        return [(f.key, f.blob) for f in older_than(connection, services.registry, ARCHIVE, cutoff)]
+    Of one that ended before (an item in it was deleted) the bytes go now and the row in its time.
+    """
+    now = services.now()
+    cutoff = services.span("export_life").cutoff(now)
 
-    over = await services.database.read(work)
-    for _, blob in over:
-        if blob is not None:
-            await asyncio.to_thread(services.blobs.delete, blob)
+    def work(connection: sqlite3.Connection) -> tuple[list[Found], list[Found]]:
+        registry = services.registry
+        ended = list(older_than(connection, registry, ARCHIVE, now, "keep_ended"))
+        return ended, list(older_than(connection, registry, ARCHIVE, cutoff))
+
+    ended, over = await services.database.read(work)
+    for found in (*ended, *over):
+        if found.blob is not None:
+            await asyncio.to_thread(services.blobs.delete, found.blob)
     if over:
         async with services.guard.access(_SERVER, purpose="meet_legal_duties"):
             await Export.delete().where(Export.recorded <= cutoff).run()
