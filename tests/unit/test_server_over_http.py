@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import re
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,8 +75,9 @@ def test_the_whole_way(server: LiveServer) -> None:
         assert curl.post(link, json={}).status_code == 410
         assert curl.post("/studio", json={"prompt": "a heron"}).status_code == 403  # the terms come first
         assert curl.post("/welcome", json={"accept": True}).json()["state"] == "accepted"
-        before = curl.get("/studio", headers=JSON).json()["available"]
-        made = curl.post("/studio", json={"prompt": "a heron", "size": "sketch", "seed": 7, "style": "dunes"})
+        studio = curl.get("/studio", headers=JSON).json()
+        before, style = studio["available"], studio["style"]
+        made = curl.post("/studio", json={"prompt": "a heron", "size": "sketch", "seed": 7, "style": style})
         assert made.status_code == 201
         image = _finished(curl, made.json()["id"])
         assert (image["state"], image["seed"], image["prompt"]) == ("done", 7, "a heron")
@@ -177,10 +183,61 @@ def _without_request(reply: httpx.Response) -> tuple[str, tuple[tuple[str, str],
     return body, tuple(headers)
 
 
+def test_the_account_and_its_end(server: LiveServer) -> None:
+    """Consents, an export after a fresh sign-in, and the deletion; while it lives and after it, nothing that
+    the policy calls sealed stands in any file in the open (S6, S7, S32)."""
+    canary, email = "Kanarienvogel-7Q2X", "canary.bird@example.org"
+    with server.visitor() as curl:
+        person = server.sign_up(curl, email)
+        made = curl.post("/studio", json={"prompt": canary, "size": "sketch"}).json()
+        image = _finished(curl, made["id"])
+        picture = curl.get(image["picture"]).content
+        choices = curl.get("/account/consents", headers=JSON).json()["choices"]
+        assert {choice["name"] for choice in choices} == {"model_training", "product_updates"}
+        assert not any(choice["given"] for choice in choices)
+        for on in (True, False):
+            turned = curl.post("/account/consents", json={"name": "model_training", "on": on}).json()
+            stands = {choice["name"]: choice["given"] for choice in turned["choices"]}
+            assert stands == {"model_training": on, "product_updates": False}
+        assert curl.post("/account/consents", json={"name": "nothing", "on": True}).status_code == 404
+        [export] = curl.post("/account/export", json={}).json()["archives"]
+        archive = curl.get(f"/account/export/{export['id']}").content
+        assert sha256(archive).hexdigest() == export["sha256"]
+        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+            manifest = json.loads(packed.read("manifest.json"))
+            assert manifest["subject"] == person
+            for file in manifest["files"]:
+                assert sha256(packed.read(file["name"])).hexdigest() == file["sha256"], file["name"]
+            assert picture in [packed.read(name) for name in packed.namelist() if name.endswith(".png")]
+            assert canary.encode() in packed.read("data/images.json")
+        assert _files_that_hold(server, canary, email, picture, archive) == []
+        assert curl.post("/account/delete", json={"confirm": "no"}).status_code == 422
+        assert curl.post("/account/delete", json={"confirm": "delete"}).status_code == 200
+        for path in ("/me", "/history", image["picture"], f"/account/export/{export['id']}"):
+            assert curl.get(path, headers=JSON).status_code == 401
+    assert _files_that_hold(server, canary, email, picture, archive) == []
+    assert canary not in server.printed() + server.complaints()
+    with server.visitor() as again:  # the same address opens a new account that has nothing of the old
+        assert server.sign_up(again, email) != person
+        assert again.get("/history", headers=JSON).json()["images"] == []
+
+
+def _files_that_hold(server: LiveServer, *secrets: str | bytes) -> list[str]:
+    """Every file under the server's home in which one of these stands, as itself or as base64."""
+    found = []
+    plain = [secret.encode() if isinstance(secret, str) else secret[:4096] for secret in secrets]
+    coded = [base64.b64encode(secret)[:-4] for secret in plain]
+    for path in sorted((server.home / "var").rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            found += [str(path) for secret in (*plain, *coded) if secret in content]
+    return found
+
+
 def test_any_unicode_up_to_the_limit_is_a_prompt(ada: httpx.Client) -> None:
     """32,000 characters outside the basic plane are taken and come back whole; one more is refused."""
     for sent in ("json", "form"):
-        body = {"prompt": ASTRAL * LONGEST, "size": "sketch", "style": "dunes", "seed": "1"}
+        body = {"prompt": ASTRAL * LONGEST, "size": "sketch", "seed": "1"}
         wish: dict[str, Any] = {"json": {**body, "seed": 1}} if sent == "json" else {"data": body}
         reply = ada.post("/studio", headers=JSON, **wish)
         assert reply.status_code == 201, reply.text[:500]
@@ -250,7 +307,8 @@ def test_every_answer_carries_its_headers(server: LiveServer, ada: httpx.Client)
     for path in ("/", "/privacy", "/studio", "/history", image["picture"], image["thumbnail"], "/nowhere"):
         for accept in ("text/html", "application/json"):
             reply = ada.get(path, headers={"accept": accept})
-            assert reply.status_code == (404 if path == "/nowhere" else 200), path
+            moved = path == "/" and accept == "text/html"
+            assert reply.status_code == (303 if moved else 404 if path == "/nowhere" else 200), path
             headers = reply.headers
             assert headers["cache-control"] == "no-store", path
             assert headers["x-content-type-options"] == "nosniff", path
