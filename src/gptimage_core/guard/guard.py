@@ -194,14 +194,18 @@ class Guard:
         write_in = self.sink.write_in
         tell = self.tell if plan.basis.tell else None
 
-        def recorded(connection: sqlite3.Connection) -> Answer:
+        def recorded(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
             answer, record = work(connection)
             write_in(connection, record)
             if tell is not None:
                 tell(connection, record)
-            return answer
+            return answer, record
 
-        return await (self.database.write(recorded) if scope is None else scope.run(recorded))
+        if scope is None:
+            return (await self.database.write(recorded))[0]
+        answer, record = await scope.run(recorded)
+        scope.wrote(record)
+        return answer
 
     async def run_ddl(self, ddl: str, scope: TransactionScope | None = None) -> Any:
         """Change the schema: inside `guard.maintenance(…)` only."""

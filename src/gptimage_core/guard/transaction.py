@@ -1,9 +1,10 @@
 """A transaction under an access: one pinned connection, one access, and what must outlive a rollback.
 
 Records of writes are written where the write is, so they share its fate. Records of reads are written at the
-end: with the commit, or after a rollback in a transaction of their own, for what was read was read. Denials
-are always written in a transaction of their own. Until the transaction ends nothing read in it should leave
-the process: a crash before the end loses the records of its reads together with its writes.
+end: with the commit, or after a rollback in a transaction of their own, for what was read was read. An UPDATE
+or DELETE that was undone tells which rows it matched, as a read does: its record is kept as one, marked as
+undone. Denials are always written in a transaction of their own. Until the transaction ends nothing read in
+it should leave the process: a crash before the end loses the records of its reads together with its writes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import structs
 
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle, current_handle
@@ -39,6 +42,9 @@ class TransactionScope:
         self.denials: list[Denial] = []
         self._session = session
         self._numbers = 0
+        self._written: list[AccessRecord] = []
+        self._points: list[tuple[str, int]] = []
+        """Open savepoints, and how many writes came before each."""
 
     @classmethod
     async def begin(cls, database: Database, guard: Guard | None) -> TransactionScope:
@@ -58,6 +64,39 @@ class TransactionScope:
         """A savepoint's name that nobody uses in this transaction."""
         self._numbers += 1
         return f"{kind}_{self._numbers}"
+
+    async def open_point(self, name: str) -> None:
+        """Open a savepoint."""
+        await self.run_plain(_statement(f'SAVEPOINT "{name}"'))
+        self._points.append((name.lower(), len(self._written)))
+
+    async def back_to(self, name: str) -> None:
+        """Undo everything since the savepoint, which stays open."""
+        await self.run_plain(_statement(f'ROLLBACK TO SAVEPOINT "{name}"'))
+        at = self._point(name)
+        self._undone(self._points[at][1])
+        del self._points[at + 1 :]
+
+    async def close_point(self, name: str) -> None:
+        """Forget the savepoint and those inside it; what was written since stays."""
+        await self.run_plain(_statement(f'RELEASE SAVEPOINT "{name}"'))
+        del self._points[self._point(name) :]
+
+    def wrote(self, record: AccessRecord) -> None:
+        """A write took place, with this record beside it: remembered in case it is undone."""
+        if record.statement in ("UPDATE", "DELETE"):
+            self._written.append(record)
+
+    def _point(self, name: str) -> int:
+        """The innermost savepoint of that name; the database has found it already."""
+        return max(n for n, (open_one, _) in enumerate(self._points) if open_one == name.lower())
+
+    def _undone(self, since: int) -> None:
+        self.records += [
+            structs.replace(record, statement=f"{record.statement}, undone")
+            for record in self._written[since:]
+        ]
+        del self._written[since:]
 
     def spoil(self, why: str) -> None:
         """Make the transaction refuse everything but its rollback."""
@@ -107,13 +146,14 @@ class TransactionScope:
             except Exception:  # noqa: S110 - its own error is raised by `result` below
                 pass
         commit.result()
-        self.records = []
+        self.records, self._written = [], []
         if cancelled is not None:
             raise cancelled
 
     async def rollback(self) -> None:
         """Undo the transaction; what was read in it, and what was denied, is recorded all the same."""
         await self._session.release()
+        self._undone(0)
         await self._settle()
 
     async def _settle(self) -> None:
@@ -125,6 +165,13 @@ class TransactionScope:
             await self.guard.sink.write(record)
         for denial in denials:
             await self.guard.write_denial(denial)
+
+
+def _statement(sql: str) -> Callable[[sqlite3.Connection], None]:
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(sql)
+
+    return work
 
 
 def _all_or_nothing(work: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:

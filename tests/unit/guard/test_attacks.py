@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -98,5 +99,48 @@ def test_two_tables_with_keys_of_different_types_stand_in_one_record(tmp_path: P
             assert await world.Picture.raw(sql) == [{"a": 1, "b": 1}]
         ((touched,),) = await world.sql("SELECT touched FROM gp_access_record WHERE statement = 'SELECT'")
         assert json.loads(touched) == {"picture": [[str(picture.id), "ann"]], "page": [["page-1", "ann"]]}
+
+    in_world(tmp_path, scenario)
+
+
+UNDOING = ("the whole", "a savepoint", "a nested transaction")
+
+
+@pytest.mark.parametrize("undone", UNDOING)
+def test_a_write_that_is_undone_leaves_the_record_of_what_it_told(undone: str, tmp_path: Path) -> None:
+    """No record, no access: whether an UPDATE or DELETE matched tells as much as a read; undoing it untells
+    nothing. What is committed is recorded once, as what it is."""
+
+    async def scenario(world: World) -> None:
+        Picture, engine = world.Picture, world.engine
+        picture = await world.picture(ANN, title="a secret word")
+
+        async def probe() -> Any:
+            matching = Picture.update({Picture.size: 1}).where(Picture.title.like("a secret%"))
+            told = await matching.returning(Picture.id)
+            await Picture.delete().where(Picture.title.like("a secret%"))
+            return told
+
+        async with world.own():
+            with contextlib.suppress(ZeroDivisionError):
+                async with engine.transaction() as transaction:
+                    await Picture.update({Picture.starred: True}).where(Picture.id == picture.id)
+                    if undone == "a savepoint":
+                        point = await transaction.savepoint("Here")
+                        assert await probe() == [{"id": picture.id}]
+                        await transaction.rollback_to("here")
+                        await point.release()
+                    elif undone == "a nested transaction":
+                        with pytest.raises(ZeroDivisionError):  # noqa: PT012  # the whole block fails
+                            async with engine.transaction():
+                                assert await probe() == [{"id": picture.id}]
+                                _ = 1 / 0
+                    else:
+                        assert await probe() == [{"id": picture.id}]
+                        _ = 1 / 0
+        rows = await world.sql("SELECT statement, touched FROM gp_access_record ORDER BY seq")
+        row = f'{{"picture":[["{picture.id}","ann"]]}}'
+        first = "UPDATE, undone" if undone == "the whole" else "UPDATE"
+        assert rows[1:] == [(first, row), ("UPDATE, undone", row), ("DELETE, undone", row)]
 
     in_world(tmp_path, scenario)

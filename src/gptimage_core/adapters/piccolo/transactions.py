@@ -7,8 +7,6 @@ outer one catches the error, what the inner block wrote is committed all the sam
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +38,7 @@ class Savepoint:
 
     async def release(self) -> None:
         """Forget the savepoint; what was written since stays."""
-        await self.transaction._execute(f'RELEASE SAVEPOINT "{self.name}"')
+        await self.transaction._scope().close_point(self.name)
 
 
 class Transaction(BaseTransaction):
@@ -74,7 +72,7 @@ class Transaction(BaseTransaction):
             self._root = outer._root
             scope = outer._scope()
             self._mark = scope.next_mark("nested")
-            await scope.run_plain(_statement(f'SAVEPOINT "{self._mark}"'))
+            await scope.open_point(self._mark)
             scope.marks.append(self._mark)
         self._token = self.engine.current_transaction.set(self)
         return self
@@ -98,8 +96,8 @@ class Transaction(BaseTransaction):
             raise TransactionError(scope.spoiled)
         scope.marks.pop()
         if error is not None:
-            await scope.run_plain(_statement(f'ROLLBACK TO SAVEPOINT "{self._mark}"'))
-        await scope.run_plain(_statement(f'RELEASE SAVEPOINT "{self._mark}"'))
+            await scope.back_to(self._mark)
+        await scope.close_point(self._mark)
 
     async def commit(self) -> None:
         """Commit now; the block may not run anything after it."""
@@ -116,16 +114,13 @@ class Transaction(BaseTransaction):
     async def savepoint(self, name: str | None = None) -> Savepoint:
         """Open a savepoint, named by you or by us."""
         point = Savepoint(name or self._scope().next_mark("savepoint"), self)
-        await self._execute(f'SAVEPOINT "{point.name}"')
+        await self._scope().open_point(point.name)
         return point
 
     async def rollback_to(self, savepoint_name: str) -> None:
         """Undo everything since the savepoint of that name."""
         validate_savepoint_name(savepoint_name)
-        await self._execute(f'ROLLBACK TO SAVEPOINT "{savepoint_name}"')
-
-    async def _execute(self, sql: str) -> None:
-        await self._scope().run_plain(_statement(sql))
+        await self._scope().back_to(savepoint_name)
 
     def _scope(self) -> TransactionScope:
         scope = self._root.scope
@@ -143,13 +138,6 @@ class Transaction(BaseTransaction):
     def connection(self) -> Any:
         """Refused: it would run statements that no access has shaped."""
         raise TransactionError("a transaction's connection is not handed out; use queries, or `Table.raw(…)`")
-
-
-def _statement(sql: str) -> Callable[[sqlite3.Connection], None]:
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute(sql)
-
-    return work
 
 
 class Atomic(BaseAtomic):
