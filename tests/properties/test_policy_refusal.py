@@ -86,3 +86,51 @@ def test_any_splice_is_answered(at: int, length: int, text: str) -> None:
 def test_any_text_is_answered(text: str) -> None:
     """Also a text that never was a policy."""
     answered(text)
+
+
+FORM = {
+    "schema",
+    "unknown-key",
+    "missing-key",
+    "scalar-for-list",
+    "type",
+    "empty",
+    "unknown-word",
+    "form",
+    "too-small",
+}
+VALUES_OUT_OF_FORM = st.sampled_from(("1.5", "[1.5]", "[[]]", '["1 5"]', "{ a = 1.5 }", "[]"))
+KEYS = sorted(
+    place.key
+    for path, place in scan(POLICY).items()
+    if len(path) > 2 and isinstance(path[-1], str) and POLICY[place.start - 1] != "\n"
+)
+
+
+def only_form(text: str) -> None:
+    error = refusal(text)
+    codes = set() if error is None else {each.code for each in error.findings}
+    event("a document" if error is None else ", ".join(sorted(codes)))
+    if codes & (FORM - {"empty", "unknown-word"}) and "syntax" not in codes:
+        assert codes <= FORM, str(error)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(PLACES), VALUES_OUT_OF_FORM)
+def test_a_fault_of_form_has_no_echo(place: Place, value: str) -> None:
+    """INVARIANT (no-echo): in an otherwise good policy a value out of form gives faults of form only."""
+    only_form(POLICY[: place.start] + value + POLICY[place.end :])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(KEYS))
+def test_a_mistaken_key_has_no_echo(key: int) -> None:
+    """INVARIANT (no-echo): a key that nobody knows, and the one it was meant to be, are all that is found."""
+    only_form(POLICY[:key] + "zz" + POLICY[key:])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(("purpose", "category", "consent", "fact", "recipient", "permit", "forbid")))
+def test_a_mistaken_group_has_no_echo(group: str) -> None:
+    """INVARIANT (no-echo): tables under a name that nobody knows still declare and use what they say."""
+    only_form(POLICY.replace(f"[{group}.", f"[{group}s."))

@@ -5,12 +5,13 @@ A finding's place is checked against the place of a piece of text, found without
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from gptimage_core.errors import PolicyError
-from gptimage_core.policy.loader import parse_document
+from gptimage_core.policy.loader import load_document, parse_document
 
 BASE = """\
 language = 1
@@ -531,6 +532,117 @@ def test_all_findings_come_at_once_and_sorted() -> None:
     assert [each.line for each in found] == sorted(each.line for each in found)
     assert "did you mean `row_is_own`?" in str(caught.value)
     assert "policy.toml:12:1: unknown key `bases` in `purpose.learn` [unknown-key]" in str(caught.value)
+
+
+class Together(NamedTuple):
+    """Edits of the base, each of which is one mistake, and what they give together."""
+
+    edits: list[tuple[str, str]]
+    expected: list[tuple[str, str]]
+
+
+TOGETHER: dict[str, Together] = {
+    "form, name, units and an unused consent": Together(
+        [
+            ('who = ["subject"]', 'who = "subject"'),
+            ('what = ["log"]', 'what = ["logs"]'),
+            ("{ days = 90, from", "{ days = 90, months = 1, from"),
+            ("[category.note]", '[consent.spare]\nsays = "spare"\npurposes = ["learn2"]\n\n[category.note]'),
+        ],
+        [
+            ("scalar-for-list", 'who = "subject"'),
+            ("unknown-name", '"logs"'),
+            ("mixed-units", "gone_after = { days = 90, months"),
+            ("unused", "[consent.spare]"),
+            ("unknown-name", '"learn2"'),
+        ],
+    ),
+    "four mistakes in one rule": Together(
+        [
+            ('who = ["service"]\nmay = ["train"]', 'who = "service"\nmay = ["training"]'),
+            ('for = ["learn"]', 'for = ["learning"]'),
+            ("at_least = 1 }", "at_least = 1 }, { older_than = { days = 1, years = 1 } }"),
+        ],
+        [
+            ("scalar-for-list", 'who = "service"'),
+            ("unknown-word", '"training"'),
+            ("unknown-name", '"learning"]\nwhen'),
+            ("mixed-units", "older_than"),
+            ("unused", "[purpose.learn]"),
+        ],
+    ),
+    "a broken purpose is declared": Together(
+        [('basis = "contract"', 'basis = "contrct"'), ("seconds = 10", "seconds = 0")],
+        [("unknown-word", "basis ="), ("empty-span", "span =")],
+    ),
+    "a broken category is declared": Together(
+        [('keep_until = ["item_deleted"]', "kept = 1"), ('for = ["learn"]', 'for = ["lern"]')],
+        [("unknown-key", "kept"), ("unknown-name", '"lern"'), ("unused", "[purpose.learn]"),
+         ("unused", "[consent.learning]")],
+    ),
+    "a broken consent may name the purpose": Together(
+        [('purposes = ["learn"]', 'purpose = ["learn"]')],
+        [("missing-key", "[consent.learning]"), ("unknown-key", 'purpose = ["learn"]')],
+    ),
+    "a broken recipient receives": Together(
+        [('role = "processor"', 'role = "processors"')], [("unknown-word", "role =")]
+    ),
+    "a broken controller is nowhere": Together(
+        [('country = "NL"', 'country = "Netherlands"')], [("form", "country =")]
+    ),
+    "a rule that lacks a slot may use anything": Together(
+        [('for = ["learn"]\n', "")], [("missing-key", "[permit.learn]")]
+    ),
+    "a misspelt group": Together(
+        [("[permit.own]", "[permits.own]"), ("[permit.learn]", "[permits.learn]"),
+         ("[permit.host]", "[permits.host]")],
+        [("unknown-key", "[permits.own]")],
+    ),
+    "no categories at all": Together(
+        [("[category.note]", "[categories.note]"), ("[category.log]", "[categories.log]")],
+        [("missing-key", "language"), ("unknown-key", "[categories.note]")],
+    ),
+    "another version of the language": Together(
+        [("language = 1", "language = 2"), ('what = ["log"]', 'what = ["logs"]')], [("type", "language")]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_faults_of_form_and_of_meaning_come_at_once(name: str) -> None:
+    """One error for all: what the linter finds beside faults of form, without an echo of these."""
+    text = BASE
+    for old, new in TOGETHER[name].edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(PolicyError) as caught:
+        parse_document(text, "policy.toml")
+    expected = sorted((*place_of(text, needle), code) for code, needle in TOGETHER[name].expected)
+    found = [(each.line, each.column, each.code) for each in caught.value.findings]
+    assert found == expected, str(caught.value)
+
+
+def test_a_policy_and_its_overlays_are_refused_at_once(tmp_path: Path) -> None:
+    """Findings of the document and of each overlay come together; a fact only an overlay uses is no echo."""
+    spare = '\n[fact.spare]\nsays = "a spare fact"\ntype = "boolean"\nof = "access"\n'
+    head = 'language = 1\noverlay = "it"\nsays = "it"\n'
+    (tmp_path / "policy.toml").write_text(BASE.replace('what = ["log"]', 'what = ["logs"]') + spare)
+    (tmp_path / "form.toml").write_text(
+        head + '[narrow.own]\nwhen = [{ fact = "spare", is = [true] }]\nthen = 1\n'
+    )
+    (tmp_path / "fit.toml").write_text(head + '[narrow.owm]\nwhen = ["ticket_is_open"]\n')
+    (tmp_path / "text.toml").write_text("x")
+    with pytest.raises(PolicyError) as caught:
+        load_document(
+            tmp_path / "policy.toml", [tmp_path / each for each in ("form.toml", "fit.toml", "text.toml")]
+        )
+    found = [(Path(each.file).name, each.code) for each in caught.value.findings]
+    assert found == [
+        ("fit.toml", "unknown-name"),
+        ("form.toml", "scalar-for-list"),
+        ("policy.toml", "unknown-name"),
+        ("text.toml", "syntax"),
+    ], str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""From a file to a checked document: parse, convert, lay overlays, lint. All findings of a stage at once.
+"""From a file to a checked document: parse, convert, lay overlays, lint. All findings at once.
 
 1. The text is parsed by `tomllib`. 2. It is converted into the structs; every error of form is collected.
-3. Overlays are laid over it; whatever widens is refused. 4. The resolved document is linted. 5. Its digest is
-taken. A document that any stage refuses does not exist for the rest of the program (fail closed).
+3. Overlays are laid over it; whatever widens is refused. 4. The resolved document is linted; of one with
+faults in 2 or 3, what converted and fits. 5. Its digest is taken. The findings of all stages come at once,
+sorted; a document with any does not exist for the rest of the program (fail closed).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from gptimage_core.errors import PolicyError
@@ -20,13 +22,12 @@ from gptimage_core.policy import overlays as laying
 from gptimage_core.policy.canonical import digest
 from gptimage_core.policy.conversion import convert
 from gptimage_core.policy.document import Document, Overlay
-from gptimage_core.policy.findings import Finding, placed, refuse
+from gptimage_core.policy.findings import Finding, placed
 from gptimage_core.policy.lint import lint
+from gptimage_core.policy.remainder import LeftOut, broken_overlay, remainder, unreadable_overlay
 from gptimage_core.policy.source import Source
 
 __all__ = ["Loaded", "load_document", "parse_document", "parse_overlay"]
-
-T = TypeVar("T")
 
 _MOST_BYTES = 4_000_000
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -49,27 +50,70 @@ class LoadedOverlay(Struct, frozen=True):
 
 def parse_document(text: str, file: str = "<policy>", overlays: Sequence[LoadedOverlay] = ()) -> Loaded:
     """The document of a TOML text. Raises `PolicyError` with all findings, sorted by place."""
-    source = Source(file, text)
-    document = _converted(source, Document)
+    return _checked(Source(file, text), overlays, [], LeftOut())
+
+
+def _checked(
+    source: Source, overlays: Sequence[LoadedOverlay], found: list[Finding], left_out: LeftOut
+) -> Loaded:
+    """The document, if nothing is found; `found` and `left_out` come from overlays that were refused."""
+    raw = _parsed(source)
+    document, problems = convert(raw, Document)
+    if document is None:
+        found.extend(placed(problems, source))
+        rest = remainder(raw, problems, left_out)
+        if rest is None:
+            raise PolicyError(findings=found)
+        document = rest
     for each in overlays:
-        refuse(laying.problems(document, each.overlay), each.source)
-        document = laying.apply(document, each.overlay)
+        unfit = placed(laying.problems(document, each.overlay, left_out), each.source)
+        if unfit:
+            found.extend(unfit)
+            broken_overlay(msgspec.to_builtins(each.overlay), left_out)
+        else:
+            document = laying.apply(document, _of_what_is_there(each.overlay, document))
     if overlays:
-        source = Source(file, text, [each.source for each in overlays])
-    refuse(lint(document), source)
+        source = Source(source.file, source.text, [each.source for each in overlays])
+    found.extend(placed(lint(document, left_out), source))
+    if found:
+        raise PolicyError(findings=set(found))
     return Loaded(document, source, digest(document, [each.overlay for each in overlays]))
+
+
+def _of_what_is_there(overlay: Overlay, document: Document) -> Overlay:
+    """The overlay without what it says of constructs that were left out: of a whole document, all of it."""
+    return msgspec.structs.replace(
+        overlay,
+        narrow={name: each for name, each in overlay.narrow.items() if name in document.permit},
+        shorten={name: each for name, each in overlay.shorten.items() if name in document.category},
+        hasten={name: each for name, each in overlay.hasten.items() if name in document.right},
+    )
 
 
 def parse_overlay(text: str, file: str = "<overlay>") -> LoadedOverlay:
     """The overlay of a TOML text. Raises `PolicyError` with all findings about its form."""
     source = Source(file, text)
-    return LoadedOverlay(_converted(source, Overlay), source)
+    value, problems = convert(_parsed(source), Overlay)
+    if value is None:
+        raise PolicyError(findings=placed(problems, source))
+    return LoadedOverlay(value, source)
 
 
 def load_document(path: str | Path, overlays: Sequence[str | Path] = ()) -> Loaded:
     """`parse_document` of a file and the overlay files to be laid over it, in this order."""
-    layers = [parse_overlay(read_text(each), str(each)) for each in overlays]
-    return parse_document(read_text(path), str(path), layers)
+    layers: list[LoadedOverlay] = []
+    found: list[Finding] = []
+    left_out = LeftOut()
+    for each in overlays:
+        try:
+            layers.append(parse_overlay(read_text(each), str(each)))
+        except PolicyError as error:
+            found.extend(error.findings)  # type: ignore[arg-type]  # every reason we raise is a Finding
+            unreadable_overlay(left_out)
+    try:
+        return _checked(Source(str(path), read_text(path)), layers, found, left_out)
+    except PolicyError as error:
+        raise PolicyError(findings={*found, *error.findings}) from error
 
 
 def read_text(path: str | Path) -> str:
@@ -107,7 +151,7 @@ def parse_toml(source: Source) -> dict[str, Any]:
         ) from error
 
 
-def _converted(source: Source, into: type[T]) -> T:
+def _parsed(source: Source) -> dict[str, Any]:
     raw = parse_toml(source)
     if not raw:
         raise PolicyError(
@@ -117,10 +161,7 @@ def _converted(source: Source, into: type[T]) -> T:
                 )
             ]
         )
-    value, found = convert(raw, into)
-    if value is None:
-        raise PolicyError(findings=placed(found, source))
-    return value
+    return raw
 
 
 def _syntax(source: Source, text: str) -> Finding:

@@ -15,13 +15,14 @@ import msgspec
 from gptimage_core.clock import Span
 from gptimage_core.policy.document import Category, Ceiling, Document, Overlay, RightGrant, Rule
 from gptimage_core.policy.findings import Problem, did_you_mean
+from gptimage_core.policy.remainder import NOTHING, LeftOut
 from gptimage_core.policy.vocabulary import Store
 
 __all__ = ["apply", "never_later", "problems"]
 
 
-def problems(base: Document, overlay: Overlay) -> Iterator[Problem]:
-    """Why this overlay cannot be laid over this base."""
+def problems(base: Document, overlay: Overlay, left_out: LeftOut = NOTHING) -> Iterator[Problem]:
+    """Why this overlay cannot be laid over this base, from which `left_out` was left out."""
     for group in ("fact", "forbid", "right", "statement"):
         for name in getattr(overlay, group):
             if name in getattr(base, group):
@@ -30,7 +31,7 @@ def problems(base: Document, overlay: Overlay) -> Iterator[Problem]:
                     (group, name), "overlay-replaces", f"the base has `{group}.{name}` already", hint
                 )
     for name, narrowing in overlay.narrow.items():
-        if name not in base.permit:
+        if name not in base.permit and not left_out.declares("permit", name):
             yield Problem(
                 ("narrow", name), "unknown-name", f"unknown permit `{name}`", did_you_mean(name, base.permit)
             )
@@ -40,26 +41,28 @@ def problems(base: Document, overlay: Overlay) -> Iterator[Problem]:
             yield Problem(("narrow", name, "when"), "never-narrows", "`always` narrows nothing")
     for name, shortening in overlay.shorten.items():
         category = base.category.get(name)
-        if category is None:
+        if category is not None:
+            if category.gone_after is not None:
+                yield from _shortens(name, category.gone_after, shortening.gone_after)
+        elif not left_out.declares("category", name):
             yield Problem(
                 ("shorten", name),
                 "unknown-name",
                 f"unknown category `{name}`",
                 did_you_mean(name, base.category),
             )
-        elif category.gone_after is not None:
-            yield from _shortens(name, category.gone_after, shortening.gone_after)
     for name, hastening in overlay.hasten.items():
         right = base.right.get(name)
-        if right is None:
+        if right is not None:
+            if not never_later(hastening.answer_within, right.answer_within):
+                yield Problem(
+                    ("hasten", name, "answer_within"),
+                    "overlay-widens",
+                    f"`{name}` would be answered later than in the base",
+                )
+        elif not left_out.declares("right", name):
             yield Problem(
                 ("hasten", name), "unknown-name", f"unknown right `{name}`", did_you_mean(name, base.right)
-            )
-        elif not never_later(hastening.answer_within, right.answer_within):
-            yield Problem(
-                ("hasten", name, "answer_within"),
-                "overlay-widens",
-                f"`{name}` would be answered later than in the base",
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from gptimage_core.policy.document import Condition, Document, Rule
 from gptimage_core.policy.findings import Path, Problem, did_you_mean
 from gptimage_core.policy.lint.countries import COUNTRIES, MISTAKEN
+from gptimage_core.policy.remainder import LeftOut
 from gptimage_core.policy.vocabulary import ANY_PURPOSE, ANYONE, ANYTHING, BUILT_IN_FACTS, IDENTIFIER
 
 __all__ = ["check"]
@@ -21,26 +22,36 @@ _NO_AGE = "store the outcome: the condition `age_floor_is_met` asks for no more"
 _RULE_LISTS = ("who", "may", "what", "to", "clauses", "even_when")
 
 
-def check(document: Document) -> Iterator[Problem]:
+def check(document: Document, left_out: LeftOut) -> Iterator[Problem]:
     yield from _clashes(document)
     yield from _countries(document)
-    yield from _references(document)
+    names = _Names(document, left_out)
+    yield from _references(document, names)
     yield from _repeated(document)
-    used = _Used()
     for kind, rules in (("permit", document.permit), ("forbid", document.forbid)):
         for name, rule in rules.items():
-            yield from _rule((kind, name), rule, document, used)
-    yield from _unused(document, used)
+            yield from _rule((kind, name), rule, names)
+    for at, rule in left_out.rules.items():
+        yield from _rule(at, rule, names)
+    yield from _unused(document, names)
 
 
-class _Used:
-    """The names that rules use."""
+class _Names:
+    """What is declared, and the names that rules use."""
 
-    def __init__(self) -> None:
+    def __init__(self, document: Document, left_out: LeftOut) -> None:
+        self.document = document
+        self.left_out = left_out
         self.purposes: set[str] = set()
         self.consents: set[str] = set()
         self.facts: set[str] = set()
         self.recipients: set[str] = set()
+
+    def unknown(self, at: Path, group: str, name: str) -> Iterator[Problem]:
+        """A problem, unless something of the group that was left out is called so."""
+        known: Collection[str] = getattr(self.document, group)
+        if name not in known and not self.left_out.declares(group, name):
+            yield _unknown(at, group, name, known)
 
 
 def _clashes(document: Document) -> Iterator[Problem]:
@@ -66,18 +77,18 @@ def _countries(document: Document) -> Iterator[Problem]:
             (("recipient", name, "countries", index), each) for index, each in enumerate(recipient.countries)
         )
     for path, country in written:
-        if country not in COUNTRIES:
+        if country and country not in COUNTRIES:
             better = MISTAKEN.get(country)
             hint = f"did you mean `{better}`?" if better else "use a code of ISO 3166-1 alpha-2"
             yield Problem(path, "unknown-country", f"unknown country `{country}`", hint)
 
 
-def _references(document: Document) -> Iterator[Problem]:
+def _references(document: Document, names: _Names) -> Iterator[Problem]:
     for name, consent in document.consent.items():
         for index, purpose in enumerate(consent.purposes):
             at = ("consent", name, "purposes", index)
             if purpose not in document.purpose:
-                yield _unknown(at, "purpose", purpose, document.purpose)
+                yield from names.unknown(at, "purpose", purpose)
             elif document.purpose[purpose].basis != "consent":
                 yield Problem(
                     at,
@@ -87,7 +98,7 @@ def _references(document: Document) -> Iterator[Problem]:
                 )
     named = {purpose for consent in document.consent.values() for purpose in consent.purposes}
     for name, each in document.purpose.items():
-        if each.basis == "consent" and name not in named:
+        if each.basis == "consent" and name not in named and not names.left_out.may_consent(name):
             yield Problem(
                 ("purpose", name),
                 "basis-without-consent",
@@ -96,62 +107,69 @@ def _references(document: Document) -> Iterator[Problem]:
             )
     for name, recipient in document.recipient.items():
         for index, purpose in enumerate(recipient.purposes):
-            if purpose not in document.purpose:
-                yield _unknown(("recipient", name, "purposes", index), "purpose", purpose, document.purpose)
+            yield from names.unknown(("recipient", name, "purposes", index), "purpose", purpose)
     for name, category in document.category.items():
         for field in category.fields:
             if category.exactly and field not in category.exactly:
                 yield _unknown(("category", name, "fields", field), "field", field, category.exactly)
 
 
-def _rule(at: tuple[str, str], rule: Rule, document: Document, used: _Used) -> Iterator[Problem]:
-    is_permit = at[0] == "permit"
+def _rule(at: tuple[str, str], rule: Rule, names: _Names) -> Iterator[Problem]:
+    document = names.document
     for index, name in enumerate(rule.what):
-        if name not in document.category and (is_permit or name != ANYTHING):
-            if name == IDENTIFIER:
-                hint = "keys are visible with their row and never decided by themselves"
-                yield Problem((*at, "what", index), "unknown-name", f"`{name}` is built in", hint)
-            elif name != ANYTHING:
-                yield _unknown((*at, "what", index), "category", name, document.category)
+        if name in document.category or name == ANYTHING:
+            continue
+        if name == IDENTIFIER:
+            hint = "keys are visible with their row and never decided by themselves"
+            yield Problem((*at, "what", index), "unknown-name", f"`{name}` is built in", hint)
+        else:
+            yield from names.unknown((*at, "what", index), "category", name)
     for index, name in enumerate(rule.for_):
         if name not in document.purpose and name != ANY_PURPOSE:
-            yield _unknown((*at, "for", index), "purpose", name, document.purpose)
+            yield from names.unknown((*at, "for", index), "purpose", name)
     for index, name in enumerate(rule.to):
         if name not in document.recipient:
-            yield _unknown((*at, "to", index), "recipient", name, document.recipient)
+            yield from names.unknown((*at, "to", index), "recipient", name)
     for index, condition in enumerate(rule.when):
         if isinstance(condition, Condition):
-            yield from _condition((*at, "when", index), condition, document, used)
-    used.purposes.update(rule.for_)
-    used.recipients.update(rule.to)
+            yield from _condition((*at, "when", index), condition, names)
+    names.purposes.update(rule.for_)
+    names.recipients.update(rule.to)
     for slot in _RULE_LISTS:
         yield from _twice((*at, slot), getattr(rule, slot))
     yield from _twice((*at, "for"), rule.for_)
 
 
-def _condition(at: Path, condition: Condition, document: Document, used: _Used) -> Iterator[Problem]:
+def _condition(at: Path, condition: Condition, names: _Names) -> Iterator[Problem]:
     if condition.fact is not None:
-        used.facts.add(condition.fact)
-        if condition.fact not in document.fact:
-            yield _unknown((*at, "fact"), "fact", condition.fact, document.fact)
+        names.facts.add(condition.fact)
+        if condition.fact not in names.document.fact:
+            yield from names.unknown((*at, "fact"), "fact", condition.fact)
     if condition.consent is not None:
-        used.consents.add(condition.consent)
-        if condition.consent not in document.consent:
-            yield _unknown((*at, "consent"), "consent", condition.consent, document.consent)
+        names.consents.add(condition.consent)
+        if condition.consent not in names.document.consent:
+            yield from names.unknown((*at, "consent"), "consent", condition.consent)
 
 
-def _unused(document: Document, used: _Used) -> Iterator[Problem]:
-    consents = used.consents | {
-        name for name, each in document.consent.items() if not used.purposes.isdisjoint(each.purposes)
+def _unused(document: Document, names: _Names) -> Iterator[Problem]:
+    left_out = names.left_out
+    purposes = names.purposes | {
+        purpose
+        for each in document.consent.values()
+        for purpose in each.purposes
+        if left_out.may_use("purpose", purpose)
     }
-    for group, names in (
-        ("purpose", used.purposes),
+    consents = names.consents | {
+        name for name, each in document.consent.items() if not purposes.isdisjoint(each.purposes)
+    }
+    for group, used in (
+        ("purpose", names.purposes),
         ("consent", consents),
-        ("fact", used.facts),
-        ("recipient", used.recipients),
+        ("fact", names.facts),
+        ("recipient", names.recipients),
     ):
         for name in getattr(document, group):
-            if name not in names:
+            if name not in used and not left_out.may_use(group, name):
                 yield Problem(
                     (group, name),
                     "unused",

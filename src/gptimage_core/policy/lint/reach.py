@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice, product
 
-from gptimage_core.policy.document import Condition, Document, Rule
+from gptimage_core.policy.document import Condition, Document, Recipient, Rule
 from gptimage_core.policy.findings import Path, Problem
 from gptimage_core.policy.vocabulary import ANY_PURPOSE, ANYONE, ANYTHING
 
@@ -129,10 +129,12 @@ def _recipients(at: Path, rule: Rule, document: Document) -> Iterator[Problem]:
         why, hint = "", ""
         if recipient.contract is None and recipient.role != "authority":
             why, hint = f"there is no contract with `{name}`", f"give `[recipient.{name}]` a `contract`"
-        elif recipient.transfer is None and set(recipient.countries) != {document.controller.country}:
+        elif recipient.transfer is None and _is_abroad(recipient, document):
             why = f"no mechanism covers the transfer to `{name}`"
             hint = f"give `[recipient.{name}]` a `transfer`"
-        elif not set(rule.for_) & set(recipient.purposes):
+        elif document.purpose.keys() >= {*rule.for_, *recipient.purposes} and not (
+            set(rule.for_) & set(recipient.purposes)
+        ):
             why = f"`{name}` receives nothing for `{rule.for_[0]}`"
             hint = f"its purposes: {', '.join(f'`{each}`' for each in recipient.purposes)}"
         if why:
@@ -144,3 +146,9 @@ def _recipients(at: Path, rule: Rule, document: Document) -> Iterator[Problem]:
                 "never-applies",
                 f"the contract with `{name}` ends no later than it begins",
             )
+
+
+def _is_abroad(recipient: Recipient, document: Document) -> bool:
+    """Whether a country of the recipient is not the controller's, as far as that is known."""
+    home = document.controller.country
+    return bool(home) and set(recipient.countries) != {home}

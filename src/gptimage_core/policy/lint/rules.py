@@ -77,7 +77,7 @@ def _even_when(at: Path, rule: Rule, document: Document) -> Iterator[Problem]:
     """X10, S37: restriction, deletion and objection yield to own rights and to legal duties only."""
     own = _SUBJECT.issuperset(rule.who) and _LIFTED_FOR.issuperset(rule.may)
     purposes = [document.purpose[name] for name in rule.for_ if name in document.purpose]
-    legal = bool(purposes) and all(each.basis == "legal_obligation" for each in purposes)
+    legal = all(each.basis == "legal_obligation" for each in purposes)  # the unknown ones are found as such
     if not own and not legal:
         yield Problem(
             (*at, "even_when"),
@@ -124,7 +124,7 @@ def _fields(at: Path, fields: list[str], rule: Rule, document: Document) -> Iter
     if not fields:
         yield Problem(at, "empty", "`only_fields` names no field")
     categories = [document.category[name] for name in rule.what if name in document.category]
-    if not all(category.exactly for category in categories):
+    if len(categories) < len(rule.what) or not all(category.exactly for category in categories):
         return
     known = {field for category in categories for field in category.exactly}
     for index, field in enumerate(fields):

@@ -6,11 +6,13 @@ A "month" of law is a calendar month and a "day" of the policy is 86,400 s; a sp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from gptimage_core.clock import Span
 from gptimage_core.policy.document import Category, Ceiling, Condition, Document
 from gptimage_core.policy.findings import Path, Problem
 from gptimage_core.policy.overlays import never_later
+from gptimage_core.policy.remainder import LeftOut
 
 __all__ = ["check"]
 
@@ -18,15 +20,15 @@ _UNITS = ("seconds", "minutes", "hours", "days", "months", "years")
 _IN_CONDITIONS = ("signed_in_within", "recorded_within", "older_than", "deleted_within", "ended_for")
 
 
-def check(document: Document) -> Iterator[Problem]:
-    for path, span in _spans(document):
+def check(document: Document, left_out: LeftOut) -> Iterator[Problem]:
+    for path, span in _spans(document, left_out):
         yield from _span(path, span)
     for name, category in document.category.items():
         if category.gone_after is not None:
             yield from _ceiling(("category", name), category, category.gone_after)
 
 
-def _spans(document: Document) -> Iterator[tuple[Path, Span]]:
+def _spans(document: Document, left_out: LeftOut) -> Iterator[tuple[Path, Span]]:
     for name, category in document.category.items():
         if category.gone_after is not None:
             yield ("category", name, "gone_after"), category.gone_after
@@ -40,14 +42,17 @@ def _spans(document: Document) -> Iterator[tuple[Path, Span]]:
     for name, setting in document.setting.items():
         if setting.span is not None:
             yield ("setting", name, "span"), setting.span
-    for kind, rules in (("permit", document.permit), ("forbid", document.forbid)):
-        for name, each in rules.items():
-            for index, condition in enumerate(each.when):
-                if isinstance(condition, Condition):
-                    for slot in _IN_CONDITIONS:
-                        span = getattr(condition, slot)
-                        if span is not None:
-                            yield (kind, name, "when", index, slot), span
+    for at, each in chain(
+        ((("permit", name), each) for name, each in document.permit.items()),
+        ((("forbid", name), each) for name, each in document.forbid.items()),
+        left_out.rules.items(),
+    ):
+        for index, condition in enumerate(each.when):
+            if isinstance(condition, Condition):
+                for slot in _IN_CONDITIONS:
+                    span = getattr(condition, slot)
+                    if span is not None:
+                        yield (*at, "when", index, slot), span
 
 
 def _span(path: Path, span: Span) -> Iterator[Problem]:
