@@ -194,6 +194,8 @@ def test_a_restricted_person_reads_and_deletes_but_makes_nothing(tmp_path: Path)
             assert len(rows_of(services, "images")) == 1
             assert (await client.get(view["picture"])).status_code == 200
             assert (await client.get("/history", headers=JSON)).status_code == 200
+            assert (await client.get("/credits", headers=JSON)).json()["available"] == 99
+            assert (await client.get("/studio", headers=JSON)).status_code == 200
             gone = await client.post(f"/images/{view['id']}/delete", json={"now": True}, headers=JSON)
             assert gone.status_code == 200
 

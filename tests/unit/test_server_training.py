@@ -40,7 +40,7 @@ def lines_of(out: Path) -> list[dict[str, Any]]:
 
 
 def test_only_what_owners_consented_to(tmp_path: Path) -> None:
-    """No consent, nothing; with it all of that owner's images, each file as its digest says; nobody restricted
+    """No consent, nothing; with it all of that owner's images, each as its digest says; nobody restricted
     and nothing made from an upload among them (S17, S37)."""
 
     async def run() -> None:

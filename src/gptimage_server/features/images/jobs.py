@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import secrets
 import sys
@@ -183,10 +184,13 @@ class Runner:
         while len(self._active) < _SLOTS and (claim := await self._claim()) is not None:
             task = asyncio.create_task(self._work(claim))
             self._active[claim.job] = task
-            task.add_done_callback(lambda _, job=claim.job: self._over(job))  # type: ignore[misc]  # a default binds
+            task.add_done_callback(functools.partial(self._over, claim.job))
 
-    def _over(self, job: str) -> None:
+    def _over(self, job: str, task: asyncio.Task[None]) -> None:
         self._active.pop(job, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # not even its end could be written: it is found again, running nowhere
+            _say("a job", error)
         self._bell.set()
 
     async def _claim(self) -> _Claim | None:
@@ -363,6 +367,6 @@ def thumbnail_of(content: bytes) -> bytes:
     return out.getvalue()
 
 
-def _say(what: str, error: Exception) -> None:
+def _say(what: str, error: BaseException) -> None:
     """The type only: a message may quote a prompt (S8)."""
     sys.stderr.write(f"{what}: {type(error).__module__}.{type(error).__qualname__}\n")
