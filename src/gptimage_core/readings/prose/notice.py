@@ -223,17 +223,22 @@ def _recipient_words(recipient: Recipient, document: Document) -> str:
 
 
 def _retention(document: Document) -> Group:
+    """What is kept equally long stands together; the order is that of the first of each."""
+    together: dict[str, list[str]] = {}
+    for name, category in document.category.items():
+        words = retention_words(category) or "Kept as long as the service needs it."
+        together.setdefault(words, []).append(name)
     return Group(
         title="",
         lead="",
         items=tuple(
             Item(
-                term=capital(category.says),
-                text=retention_words(category) or "Kept as long as the service needs it.",
-                sources=(f"category.{name}",),
-                clauses=tuple(category.clauses),
+                term=capital(join([document.category[name].says for name in names])),
+                text=words,
+                sources=tuple(f"category.{name}" for name in names),
+                clauses=tuple(dict.fromkeys(c for name in names for c in document.category[name].clauses)),
             )
-            for name, category in document.category.items()
+            for words, names in together.items()
         ),
     )
 
