@@ -342,3 +342,26 @@ def test_the_dates_on_the_last_page_are_the_policys(tmp_path: Path) -> None:
 
     run(tmp_path, walk)
     assert from_iso("2026-10-31T12:00:00Z") - from_iso("2026-10-01T12:00:00Z") == 30 * DAY
+
+
+@pytest.mark.parametrize("head_start", [0.0, 0.02, 0.05, 0.1])
+def test_an_export_that_races_the_deletion_leaves_nothing(tmp_path: Path, head_start: float) -> None:
+    """S32: whichever comes first, in the end there is no archive, no row of one, and no key to open it."""
+
+    async def walk(client: Client) -> None:
+        services = client.app.state.services
+        person = await sign_up(client)
+
+        async def late() -> int:
+            await asyncio.sleep(head_start)
+            return (await client.post("/account/delete", json=CONFIRM)).status_code
+
+        made, deleted = await asyncio.gather(client.post("/account/export", json={}), late())
+        assert deleted == 200
+        assert made.status_code in (201, 401, 403, 404)
+        await deletion.resume(services)
+        assert files(tmp_path) == set()
+        assert "exports" not in left(tmp_path, person)
+        assert services.vault.state("main", person) is KeyState.ERASED
+
+    run(tmp_path, walk)

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from gptimage_core.decision.model import Actor
-from gptimage_core.errors import GptimageError
+from gptimage_core.errors import GptimageError, KeyErased
 from gptimage_core.registry import Found, older_than
 from gptimage_core.subjects.export import Archive
 from gptimage_core.subjects.source import Source
@@ -75,7 +75,10 @@ async def make(services: Services, person: Person) -> str:
             archive = Archive(source, version, now)
             measured = _Measured(archive)
             place = _place(services, person, export)
-            name = await asyncio.to_thread(services.blobs.put, place, measured)
+            try:
+                name = await asyncio.to_thread(services.blobs.put, place, measured)
+            except KeyErased:
+                raise Missing from None  # the account was deleted meanwhile
         manifest = archive.manifest
         assert manifest is not None
         entries = sum(manifest.counts.values())
