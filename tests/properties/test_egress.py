@@ -248,6 +248,46 @@ def test_nothing_leaves_where_the_policy_does_not_let_it(tmp_path: Path, case: d
     _run(tmp_path, story, case.get("now", NOW))
 
 
+DUTIES = {
+    "S25 X3 nobody here can tell the person": Obligation(tell_subject=True),
+    "X4 more records than the rule releases": Obligation(max_rows=1),
+    "S16 about fewer people than the rule asks": Obligation(min_persons=3),
+}
+
+
+@pytest.mark.parametrize("duty", DUTIES.values(), ids=DUTIES.keys())
+def test_an_obligation_that_sharing_does_not_meet_holds_everything_back(
+    tmp_path: Path, duty: Obligation
+) -> None:
+    """INVARIANT (egress-is-decided): what a permit demands is carried out or refused, never passed over."""
+    version = TIMELINE.versions[0]
+    rule = version.document.permit["send_to_model"]
+    permits = {**version.document.permit, "send_to_model": replace(rule, then=[*rule.then, duty])}
+    timeline = Timeline((replace(version, document=replace(version.document, permit=permits)),))
+
+    async def story(world: World) -> None:
+        world.egress = Egress(
+            compile_timeline(timeline),
+            DATAMAP,
+            Recipients(timeline, [world.box]),
+            rows=StoredRows(world.database, DATAMAP),
+            jobs=world.live,
+            sink=world.sink,
+            denials=StoredDenials(world.database),
+            clock=world.clock,
+        )
+        both = (RowRef("image", "image of anna"), RowRef("image", "image of ben"))
+        with pytest.raises(AccessDenied) as refused:
+            await world.share(Part("prompt", {"prompt": "content"}, both))
+        assert world.box.received == []
+        denial = await world.database.read(lambda c: denials.lookup(c, refused.value.denial_id))
+        assert denial is not None
+        assert denial.rule == "permit.send_to_model"
+        assert "no permit holds" not in denial.reason
+
+    _run(tmp_path, story)
+
+
 def test_one_refused_part_holds_back_all_of_them(tmp_path: Path) -> None:
     """S24: a payload is shared as a whole or not at all; nothing is left out behind the caller's back."""
 

@@ -9,7 +9,9 @@ decided as a sale too).
 
 The way of a share:
 1  the instant is taken, the rows' facts are read as stored now, the job's liveness is asked now;
-2  every part is decided for every row of it; one refusal refuses the whole, is recorded and raises;
+2  every part is decided for every row of it; one refusal refuses the whole, is recorded and raises; so does
+   an obligation that is not met here (more rows than a rule releases, a person who is to be told: nobody
+   tells them here);
 3  each part is cut to the fields that its permits name (S24);
 4  the access record is durable;
 5  the recipient is handed the cut payload, and nothing else. Its answer goes back to the caller.
@@ -117,6 +119,9 @@ class Egress:
             for decision in decisions:
                 if decision.effect is not Effect.ALLOW:
                     await self._refuse(access, decision, now)
+            unmet = _unmet(part, decisions, rows)
+            if unmet:
+                await self._refuse(access, decisions[0], now, unmet)
             decided.append(decisions)
         recipient = self._recipients.adapter(to)
         payload, dropped = _cut(parts, decided)  # 3
@@ -148,8 +153,8 @@ class Egress:
                 raise GuardError(f"the field `{min(twice)}` stands in two parts; one would hide the other")
             seen |= part.fields.keys()
 
-    async def _refuse(self, access: Access, decision: Decision, now: Instant) -> NoReturn:
-        denial = self._explained(access, decision, now)
+    async def _refuse(self, access: Access, decision: Decision, now: Instant, reason: str = "") -> NoReturn:
+        denial = self._explained(access, decision, now, reason)
         try:
             await self._denials(denial)
         except StoreError as error:
@@ -157,7 +162,7 @@ class Egress:
             raise AccessDenied(denial.id) from error
         raise AccessDenied(denial.id)
 
-    def _explained(self, access: Access, decision: Decision, now: Instant) -> Denial:
+    def _explained(self, access: Access, decision: Decision, now: Instant, reason: str) -> Denial:
         actor, version = access.actor, self._timeline.version(decision.version)
         rule = decision.rules[0] if decision.rules else None
         clauses: tuple[str, ...] = ()
@@ -181,9 +186,8 @@ class Egress:
             operation=access.operation,
             category=access.category,
             recipient=access.recipient,
-            reason=f"`{rule}` forbids it"
-            if rule
-            else f"no permit holds: {missing or 'no rule speaks of it'}",
+            reason=reason
+            or (f"`{rule}` forbids it" if rule else f"no permit holds: {missing or 'no rule speaks of it'}"),
             digest=decision.digest,
             version=decision.version,
             rule=rule,
@@ -226,6 +230,20 @@ class Egress:
             counts={table: len({key for key, _ in found}) for table, found in touched.items()},
             touched={table: tuple(found) for table, found in touched.items()},
         )
+
+
+def _unmet(part: Part, decisions: Sequence[Decision], rows: Mapping[RowRef, RowFacts]) -> str:
+    """Why an obligation of the rules that permit the part is not met; empty where all are (X3, X4, S16)."""
+    duties = [duty for decision in decisions for duty in decision.obligations]
+    if any(duty.tell_subject for duty in duties):
+        return "the rule asks that the person is told, and sharing has no way to tell people"
+    most = min((duty.max_rows for duty in duties if duty.max_rows is not None), default=None)
+    if most is not None and len(set(part.rows)) > most:
+        return f"more than {most} records at a time; share fewer"
+    fewest = max((duty.min_persons for duty in duties if duty.min_persons is not None), default=0)
+    if len({subject for ref in part.rows for subject in rows[ref].subjects}) < fewest:
+        return f"a figure about fewer than {fewest} people is not released"
+    return ""
 
 
 def _cut(
