@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -180,3 +183,45 @@ def test_usage_errors_exit_with_two(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(words)
     assert stopped.value.code == Exit.USAGE
+
+
+NO_QUESTIONS = {"deep": b"[" * 100_000, "no UTF-8": b'{"actor": "\xff"}', "half": b'{"actor"', "empty": b""}
+
+
+@pytest.mark.parametrize("raw", NO_QUESTIONS.values(), ids=NO_QUESTIONS.keys())
+def test_what_is_no_question_is_refused(
+    raw: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No input ends in a traceback, whose exit code would read as "denied"."""
+    path = tmp_path / "question.json"
+    path.write_bytes(raw)
+    assert main(["policy", "decide", NOTES, str(path)]) == Exit.REFUSED
+    assert "not JSON" in capsys.readouterr().err
+
+
+STREAMS = {
+    "a reader that has enough": (
+        "policy notice {notes} | head -c 1 > /dev/null; exit ${{PIPESTATUS[0]}}",
+        0,
+        "",
+    ),
+    "no standard output": ("policy notice {notes} >&-", 4, "are closed"),
+    "no standard input": ("policy decide {notes} <&-", 4, "are closed"),
+    "no stream at all": ("policy notice {notes} <&- >&- 2>&-", 4, ""),
+    "a full disk": ("policy notice {notes} > /dev/full", 4, "No space left"),
+    "a terminal without our letters": ("policy notice {notes} > /dev/null", 0, ""),
+}
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_streams_that_fail_have_words_and_a_code(case: str) -> None:
+    """0 when the reader of a pipe has read enough, 4 where the output goes nowhere; never a traceback."""
+    words, code, says = STREAMS[case]
+    line = f"{Path(sys.executable).with_name('gptimage')} {words.format(notes=NOTES)}"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii" if "letters" in case else "utf-8"}
+    done = subprocess.run(
+        ["/bin/bash", "-c", line], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert says or not done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
@@ -29,15 +31,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = _parser(arguments).parse_args(arguments)
     try:
-        return int(args.run(args))
+        _check_streams()
+        code = int(args.run(args))
+        sys.stdout.flush()  # here, where a full disk still has words; at the interpreter's end it has none
+        return code
     except PolicyError as error:
         return _fail(args, error, Exit.REFUSED)
+    except BrokenPipeError:
+        # Whoever reads has read enough (`| head`). What is left in the buffer goes nowhere, silently.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
     except (StoreError, OSError) as error:
         return _fail(args, error, Exit.FAILED)
     except GptimageError as error:
         return _fail(args, error, Exit.REFUSED)
-    except BrokenPipeError:
-        return Exit.OK
+
+
+def _check_streams() -> None:
+    """Python has no stream where the descriptor was closed; and a terminal may lack letters of the notice."""
+    if sys.stdout is None or sys.stdin is None:
+        raise StoreError("standard input and output are closed; open them, e.g. `< /dev/null > answer.txt`")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -78,6 +93,8 @@ def _unavailable(noun: str, reason: str) -> int:
 
 
 def _fail(args: argparse.Namespace, error: Exception, code: Exit) -> int:
+    if sys.stderr is None:
+        return code
     if getattr(args, "json", False):
         findings = [msgspec.to_builtins(finding) for finding in getattr(error, "findings", ())]
         sys.stderr.write(msgspec.json.encode({"error": str(error), "findings": findings}).decode() + "\n")

@@ -128,7 +128,7 @@ def _run_decide(args: argparse.Namespace) -> int:
     raw = sys.stdin.buffer.read() if args.question == "-" else Path(args.question).read_bytes()
     try:
         value = msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PolicyError(f"the question is not JSON: {error}") from error
     answer = ask(compile_timeline(timeline), parse_question(value), instant_of(args))
     emit(args, answer.data, answer.text)
