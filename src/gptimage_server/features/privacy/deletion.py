@@ -20,10 +20,10 @@ A job of the person that runs is not live from T0 on: its late result has no key
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
+from weakref import WeakKeyDictionary
 
 from gptimage_core.clock import Instant
 from gptimage_core.decision.decide import decide
@@ -47,6 +47,10 @@ _ADDRESS = "account_email"
 _BATCH = 200
 _ROUND = 600.0
 """Seconds between two rounds."""
+_PATIENCE = 20.0
+"""Seconds that the answer waits for the erasure; what is unreadable is unreadable before it."""
+
+_RUNNING: WeakKeyDictionary[Services, set[asyncio.Task[bool]]] = WeakKeyDictionary()
 
 
 async def preview(services: Services, person: Person) -> DeletionView:
@@ -65,7 +69,7 @@ async def preview(services: Services, person: Person) -> DeletionView:
 
 
 async def delete_account(services: Services, person: Person) -> DeletedView:
-    """T0, then the erasure. When this returns the live stores are done; a crash in between is resumed."""
+    """T0, then the erasure. Very large accounts go on erasing after the answer; a crash is resumed."""
     now = services.now()
 
     def tombstone(connection: sqlite3.Connection) -> None:
@@ -81,11 +85,12 @@ async def delete_account(services: Services, person: Person) -> DeletedView:
             scope=scope,
         )
         await services.guard.in_transaction(tombstone, scope)
-    try:
-        await erase(services, person.tenant, person.id)
-    except (GptimageError, OSError) as error:
-        # Nobody reads it any more, and the next round goes on; the person's answer is true all the same.
-        sys.stderr.write(f"erasing an account: {type(error).__qualname__}\n")
+    # Not the request's own task: whoever closes the browser now has deleted all the same.
+    task = asyncio.create_task(_erase_quietly(services, person.tenant, person.id))
+    running = _RUNNING.setdefault(services, set())
+    running.add(task)
+    task.add_done_callback(running.discard)
+    await asyncio.wait({task}, timeout=_PATIENCE)
     return DeletedView(
         state="deleted",
         deleted_at=now,
@@ -93,6 +98,16 @@ async def delete_account(services: Services, person: Person) -> DeletedView:
         backups_until=_ceiling(services, "prompt", now),
         contact=services.version().document.controller.contact,
     )
+
+
+async def _erase_quietly(services: Services, tenant: str, person: str) -> bool:
+    try:
+        await erase(services, tenant, person)
+    except (GptimageError, OSError) as error:
+        # Nobody reads it any more, and the next round goes on; what the person was told is true all the same.
+        sys.stderr.write(f"erasing an account: {type(error).__qualname__}\n")
+        return False
+    return True
 
 
 async def erase(services: Services, tenant: str, person: str) -> None:
@@ -123,15 +138,11 @@ async def erase(services: Services, tenant: str, person: str) -> None:
 async def resume(services: Services) -> int:
     """Erase everybody whose tombstone stands and of whom something is left; then the addresses that are over.
 
-    Returns how many people were found with something left.
+    Returns how many people's erasures it ended.
     """
     count = 0
     for tenant, person in await services.database.read(lambda c: _unfinished(c, services)):
-        try:
-            await erase(services, tenant, person)
-            count += 1
-        except (GptimageError, OSError) as error:
-            sys.stderr.write(f"erasing an account: {type(error).__qualname__}\n")
+        count += await _erase_quietly(services, tenant, person)
     await _forget_addresses(services)
     return count
 
@@ -151,9 +162,10 @@ async def begin(services: Services) -> Callable[[], Awaitable[None]]:
     task = asyncio.create_task(rounds())
 
     async def stop() -> None:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        tasks = [task, *_RUNNING.get(services, ())]
+        for each in tasks:
+            each.cancel()  # the next start goes on
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     return stop
 
