@@ -128,6 +128,9 @@ def test_a_crash_at_each_step(
             person = await sign_up(client)
             services = client.app.state.services
             view = await make(client)
+            if not now:
+                await client.post(f"/images/{view['id']}/delete", json={}, headers=JSON)
+                clock_of(client.app).advance(11 * SECOND)
             with monkeypatch.context() as broken:
                 _break(broken, services, _STEPS[step], done, Crash)
                 if now:
@@ -136,8 +139,6 @@ def test_a_crash_at_each_step(
                     )
                     assert reply.status_code == 500
                 else:
-                    await client.post(f"/images/{view['id']}/delete", json={}, headers=JSON)
-                    clock_of(client.app).advance(11 * SECOND)
                     with pytest.raises(Crash):
                         await deletion.sweep(services)
         app = make_app(tmp_path)

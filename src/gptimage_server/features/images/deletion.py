@@ -1,8 +1,10 @@
 """The end of an image: the click, ten seconds to take it back, then for good (S32).
 
 T0 is the click: `keep_ended` is set on the image, its references and its job in one transaction, and from
-then on nobody reads them. Within the undo window the owner alone can clear it. Afterwards the finisher, in
-one transaction:
+then on nobody reads them. Within the undo window the owner alone can clear it. Click and undo stand in the
+ledger of negative decisions in that transaction, so that a restored backup knows both (X8): a copy from
+before the click does not show the image again, a copy from between the two does not lose it. Afterwards the
+finisher, in one transaction:
 
 1  the policy decides the DELETE of the rows (nothing is destroyed that may not be)
 2  the ledger of negative decisions gets `item_deleted` and is synced (X8)
@@ -25,10 +27,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
+from gptimage_core.adapters.piccolo.transactions import Transaction
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import GptimageError
 from gptimage_core.ports.keys import KeyState
+from gptimage_core.store.ledger import Kind
 from gptimage_core.store.replay import enact
 from gptimage_server import credits
 from gptimage_server.pictures import remove_pictures
@@ -48,7 +52,7 @@ _WAITING: WeakKeyDictionary[Services, set[Instant]] = WeakKeyDictionary()
 
 async def click(services: Services, person: Person, image: str) -> Instant | None:
     """T0: from here on nobody reads it. Gives the instant, or nothing where there is no such image."""
-    async with access_as(services, person, "honour_rights"), services.transaction():
+    async with access_as(services, person, "honour_rights"), services.transaction() as transaction:
         now = services.now()
         if not await Image.exists().where(Image.id == image, Image.owner == person.id):
             return None
@@ -59,6 +63,7 @@ async def click(services: Services, person: Person, image: str) -> Instant | Non
             .run()
         )
         await Image.update({Image.keep_ended: now}).where(Image.id == image, Image.keep_ended.is_null()).run()
+        await _remember(services, transaction, "item_deleted", person.tenant, person.id, image)
     _WAITING.setdefault(services, set()).add(services.span("undo_window").after(now))
     return now
 
@@ -66,16 +71,23 @@ async def click(services: Services, person: Person, image: str) -> Instant | Non
 async def undo(services: Services, person: Person, image: str) -> bool:
     """Take the click back, within the window the policy gives; False where there is nothing to take back.
 
-    Where the key is destroyed (a deletion at once that a crash interrupted) there is nothing any more.
+    Where the key is destroyed (a deletion at once that a crash interrupted, or one that was final before a
+    backup was restored) there is nothing any more.
     """
     if services.vault.state(person.tenant, person.id, image) is KeyState.ERASED:
         return False
-    async with access_as(services, person, "honour_rights"), services.transaction():
-        await Image.update({Image.keep_ended: None}).where(Image.id == image, Image.owner == person.id).run()
+    async with access_as(services, person, "honour_rights"), services.transaction() as transaction:
+        back = (
+            await Image.update({Image.keep_ended: None})
+            .where(Image.id == image, Image.owner == person.id)
+            .returning(Image.id)
+        )
         if not await Image.exists().where(Image.id == image, Image.owner == person.id):
             return False
         await Reference.update({Reference.keep_ended: None}).where(Reference.image == image).run()
         await Job.update({Job.keep_ended: None}).where(Job.image == image).run()
+        if back:
+            await _remember(services, transaction, "correction", person.tenant, person.id, image)
     return True
 
 
@@ -125,15 +137,22 @@ async def _erase(services: Services, actor: Actor, owner: str, tenant: str, imag
         await Reference.delete().where(Reference.image == image).run()  # 1
         await Job.delete().where(Job.image == image).run()
         await Image.delete().where(Image.id == image).run()
-        now = services.now()
-
-        def remember(connection: sqlite3.Connection) -> None:
-            enact(connection, services.ledger, "item_deleted", tenant, owner, {"item": image}, now)
-
-        await services.guard.in_transaction(remember, transaction.scope)  # 2
+        await _remember(services, transaction, "item_deleted", tenant, owner, image)  # 2
         await asyncio.to_thread(services.vault.destroy_item, tenant, owner, image)  # 3
         await remove_pictures(services, names)  # 4
     return jobs  # 5 was the transaction's end
+
+
+async def _remember(
+    services: Services, transaction: Transaction, kind: Kind, tenant: str, owner: str, image: str
+) -> None:
+    """Into the ledger of negative decisions, in the transaction that is open."""
+    now = services.now()
+
+    def work(connection: sqlite3.Connection) -> None:
+        enact(connection, services.ledger, kind, tenant, owner, {"item": image}, now)
+
+    await services.guard.in_transaction(work, transaction.scope)
 
 
 async def _names(image: str) -> list[str]:
