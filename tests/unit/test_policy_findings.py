@@ -489,6 +489,22 @@ CASES: dict[str, Case] = {
         ],
     ),
     "text that is no TOML": Case("[permit.own]", "[permit.own", [("syntax", '\nwho = ["subject"]')]),
+    "a turn of direction in words": Case('"your notes"', '"your \u202e notes"', [("unseen", "\u202e")]),
+    "a turn of direction, escaped": Case('"your notes"', '"your \\u202E notes"', [("unseen", "\\u202E")]),
+    "a turn of direction in a comment": Case(
+        "[permit.own]", "# \u2066\n[permit.own]", [("unseen", "\u2066")]
+    ),
+    "a letter without width": Case('"note"', '"no\u200bte"', [("unseen", "\u200b")]),
+    "a terminal's escape": Case(
+        '"your notes"', '"your \\u001b[31m notes\\b"', [("unseen", "\\u001b"), ("unseen", "\\b")]
+    ),
+    "a key of too many parts": Case(
+        "\n[setting.undo]", "\n" + "a." * 200 + "a = 1\n[setting.undo]", [("syntax", "a.a.")]
+    ),
+    "a span beyond all instants": Case(
+        "days = 90,", "days = 99999999999,", [("too-big", "gone_after = { days = 999")]
+    ),
+    "a number beyond the database's": Case("at_least = 1", f"at_least = {2**63}", [("too-big", "at_least")]),
     "a key twice": Case('id = "small"', 'id = "small"\nid = "big"', [("syntax", '\ntitle = "Small"')]),
 }
 

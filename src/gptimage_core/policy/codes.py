@@ -10,6 +10,7 @@ CODES: dict[str, str] = {
     "encoding": "the file is not UTF-8",
     "too-long": "the file is longer than any policy",
     "syntax": "the text is not TOML",
+    "unseen": "a character that the eye does not see: a control character, a turn of direction, no width",
     # the form
     "schema": "the value has not the form of the construct",
     "unknown-key": "a key that the construct does not have",
@@ -34,6 +35,7 @@ CODES: dict[str, str] = {
     "mixed-units": "fixed and calendar units in one span",
     "empty-span": "a span of no length",
     "negative-span": "a span that goes backward",
+    "too-big": "a number or a span beyond what instants can be reckoned with",
     "floor-outlasts-ceiling": "what must be kept would be due to be gone",
     "ceiling-never-starts": "a ceiling from `keep_ended` where nothing ends the keeping",
     "margin": "a margin as long as its span",

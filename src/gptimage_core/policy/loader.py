@@ -26,6 +26,7 @@ from gptimage_core.policy.findings import Finding, placed
 from gptimage_core.policy.lint import lint
 from gptimage_core.policy.remainder import LeftOut, broken_overlay, remainder, unreadable_overlay
 from gptimage_core.policy.source import Source
+from gptimage_core.policy.unseen import unseen
 
 __all__ = ["Loaded", "load_document", "parse_document", "parse_overlay"]
 
@@ -141,6 +142,9 @@ def read_text(path: str | Path) -> str:
 
 def parse_toml(source: Source) -> dict[str, Any]:
     """The TOML value of a text; a syntax error becomes a finding at its place."""
+    found = sorted(unseen(source))
+    if found:
+        raise PolicyError(findings=found)
     try:
         return tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:

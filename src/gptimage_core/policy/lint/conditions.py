@@ -25,6 +25,8 @@ _KINDS = (
     "deleted_within",
     "ended_for",
 )
+_MOST = 200
+"""Conditions of one rule: each is held against each other, and nobody reads a sentence of more."""
 _TESTS = ("is_", "is_not", "at_least", "at_most", "passed")
 _FITTING: dict[str, tuple[str, ...]] = {
     "text": ("is_", "is_not"),
@@ -90,6 +92,8 @@ def _test(at: Path, test: str, condition: Condition, fact: Fact) -> Iterator[Pro
             f"use {fitting}",
         )
         return
+    if test in ("at_least", "at_most"):
+        yield from _number((*at, _key(test)), getattr(condition, test))
     if test not in ("is_", "is_not"):
         return
     values: list[str | int | bool] = getattr(condition, test)
@@ -105,14 +109,25 @@ def _test(at: Path, test: str, condition: Condition, fact: Fact) -> Iterator[Pro
         elif fact.values and value not in fact.values:
             from_ = ", ".join(f"`{each}`" for each in fact.values)
             yield Problem(here, "unknown-word", f"`{condition.fact}` is never `{value}`", f"one of {from_}")
+        yield from _number(here, value)
         if value in seen:
             yield Problem(here, "duplicate", f"`{value}` is listed twice", "once is enough")
         seen.add(value)
 
 
+def _number(at: Path, value: object) -> Iterator[Problem]:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield Problem(at, "too-big", f"no fact is ever `{value}`: a database's whole numbers have 64 bits")
+
+
 def _together(at: Path, rule: Rule) -> Iterator[Problem]:
     """Conditions that stand in one rule, where all must hold."""
     when = rule.when
+    if len(when) > _MOST:
+        yield Problem(
+            at, "too-big", f"more than {_MOST} conditions in one rule", "split the rule, or the fact"
+        )
+        return
     named = [each for each in when if isinstance(each, str)]
     if "always" in named:
         yield Problem(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from gptimage_core.clock import Span
+from gptimage_core.clock import DAY, Span
 from gptimage_core.policy.document import Category, Ceiling, Condition, Document
 from gptimage_core.policy.findings import Path, Problem
 from gptimage_core.policy.overlays import never_later
@@ -16,6 +16,8 @@ from gptimage_core.policy.remainder import LeftOut
 
 __all__ = ["check"]
 
+_LONGEST = 10_000 * 366 * DAY
+"""Beyond it a cut-off does not fit a database, and the statement that asks for it would fail."""
 _UNITS = ("seconds", "minutes", "hours", "days", "months", "years")
 _IN_CONDITIONS = ("signed_in_within", "recorded_within", "older_than", "deleted_within", "ended_for")
 
@@ -63,6 +65,8 @@ def _span(path: Path, span: Span) -> Iterator[Problem]:
             "the span mixes calendar units with fixed ones",
             "use months and years, or days and less; a day is 86,400 s and a month is the calendar's",
         )
+    if span.microseconds + (span.years * 366 + span.months * 31) * DAY > _LONGEST:
+        yield Problem(path, "too-big", "the span is longer than 10,000 years", "say a shorter one")
     for unit in _UNITS:
         if getattr(span, unit) < 0:
             yield Problem(
