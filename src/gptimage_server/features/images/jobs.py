@@ -54,7 +54,8 @@ _LEASE = "jobs"
 _LEASE_LENGTH = 20 * SECOND
 _TICK = 6.0
 """Seconds between two renewals of the lease; three fit into its length."""
-_ROUND = 60.0
+_ROUND = 300.0
+"""Seconds between two looks for what nobody else finds: lost jobs, holds without a job."""
 _SLOTS = 2
 _ATTEMPTS = 3
 _STEP = 0.12
