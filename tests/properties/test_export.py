@@ -262,7 +262,7 @@ def test_an_export_is_the_owners_whole_set_and_nothing_else(tmp_path: Path) -> N
 
     with asyncio.Runner() as runner:
 
-        @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.lists(LIVES, min_size=2, max_size=3), st.integers(1, 4))
         def property_(lives: list[Life], page: int) -> None:
             async def walk() -> None:

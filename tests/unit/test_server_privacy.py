@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import sqlite3
+import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -258,6 +261,14 @@ def test_people_see_roles_and_purposes_and_never_an_employee(tmp_path: Path) -> 
         assert "Our staff" in page
         assert "mallory" not in page + str(view)
         assert "somebody-else" not in page + str(view)
+        (archive,) = (await client.post("/account/export", json={})).json()["archives"]
+        found = zipfile.ZipFile(io.BytesIO((await client.get(f"/account/export/{archive['id']}")).content))
+        records = json.loads(found.read("data/access_records.json"))
+        assert [each["rows"] for each in records if each["who"] == "staff"] == [{"images": ["image-1"]}]
+        everything = b"".join(found.read(name) for name in found.namelist())
+        assert b"mallory" not in everything
+        assert b"somebody-else" not in everything
+        assert b"image-2" not in everything
 
     run(tmp_path, walk)
 
