@@ -26,6 +26,7 @@ from gptimage_server.features.images.routes import router as images
 from gptimage_server.features.notice.routes import router as notice
 from gptimage_server.features.privacy.deletion import begin as finish_accounts
 from gptimage_server.features.privacy.routes import router as privacy
+from gptimage_server.policy import begin as watch_policy
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings, from_environment
 from gptimage_server.web import errors
@@ -40,7 +41,13 @@ ROUTERS: tuple[Router, ...] = (accounts, notice, images, billing, privacy)
 """One a feature; a new feature adds its router here and nothing else."""
 
 Background = Callable[[Services], Awaitable[Callable[[], Awaitable[None]]]]
-BACKGROUND: tuple[Background, ...] = (sweep_accounts, run_jobs, finish_deletions, finish_accounts)
+BACKGROUND: tuple[Background, ...] = (
+    watch_policy,
+    sweep_accounts,
+    run_jobs,
+    finish_deletions,
+    finish_accounts,
+)
 """What runs beside the requests (jobs, sweeps): called at the start, gives what stops it at the end."""
 
 _STATIC_LIFE = 365 * 86_400

@@ -41,7 +41,6 @@ class Services:
         *,
         settings: Settings,
         clock: Clock,
-        timeline: Timeline,
         guard: Guard,
         database: Database,
         engine: GovernedSQLite,
@@ -57,7 +56,6 @@ class Services:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.timeline = timeline
         self.guard = guard
         self.database = database
         self.egress = egress
@@ -82,6 +80,16 @@ class Services:
 
     def now(self) -> Instant:
         return self.clock.now()
+
+    @property
+    def timeline(self) -> Timeline:
+        """The policy's versions, as the guard decides by them."""
+        return self.guard.compiled.timeline
+
+    def adopt(self, timeline: Timeline) -> None:
+        """Go on with another timeline, in every part that decides; raises `PolicyError` and changes nothing
+        where the guard refuses it."""
+        self.egress.adopt(self.guard.adopt(timeline))
 
     def version(self) -> Version:
         """The policy version that is in effect now (S44)."""

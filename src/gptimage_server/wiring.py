@@ -17,11 +17,11 @@ from gptimage_core.adapters.piccolo.engine import GovernedSQLite
 from gptimage_core.adapters.piccolo.tables import table_of
 from gptimage_core.clock import Clock
 from gptimage_core.decision.compile import compile_timeline
-from gptimage_core.errors import PolicyError, StoreError
+from gptimage_core.errors import StoreError
 from gptimage_core.guard.guard import Guard
 from gptimage_core.policy.bind import bind, datamap_lock
 from gptimage_core.policy.binding import DataMap
-from gptimage_core.policy.timeline import Timeline, load_timeline
+from gptimage_core.policy.timeline import Timeline
 from gptimage_core.sharing.egress import Egress
 from gptimage_core.sharing.recipients import Recipients
 from gptimage_core.sharing.stored import StoredDenials, StoredRows
@@ -37,6 +37,7 @@ from gptimage_server.gateways.renderer import BuiltinRenderer
 from gptimage_server.holdings import apply_deletions, registry_of
 from gptimage_server.liveness import LiveJobs
 from gptimage_server.migrations import migrate
+from gptimage_server.policy import load_policy
 from gptimage_server.secrets import load_secrets
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings
@@ -47,7 +48,7 @@ __all__ = ["data_map", "data_map_lock", "wire"]
 
 def wire(settings: Settings, clock: Clock) -> Services:
     """Everything a running server needs. Raises `GptimageError` with every reason it must not start."""
-    timeline = _policy(settings, clock)
+    timeline = load_policy(settings, clock.now())
     engine = _database(settings)
     ledger = NegativeLedger(settings.ledger_file)
     datamap = data_map(timeline)
@@ -83,7 +84,6 @@ def wire(settings: Settings, clock: Clock) -> Services:
     return Services(
         settings=settings,
         clock=clock,
-        timeline=timeline,
         guard=guard,
         database=database,
         engine=engine,
@@ -107,18 +107,6 @@ def data_map_lock(timeline: Timeline) -> str:
     """`datamap.lock`: every column of ours and of the core's own tables, for counsel to read (S6, X9)."""
     ours = data_map(timeline)
     return datamap_lock(DataMap((*ours.tables, *own_tables()), ours.digest))
-
-
-def _policy(settings: Settings, clock: Clock) -> Timeline:
-    timeline = load_timeline(settings.policy)
-    version = timeline.at(clock.now())
-    if settings.production and version.status != "final":
-        raise PolicyError(
-            f"version `{version.number}` of the policy at `{settings.policy}` is a draft ({version.digest}): "
-            "production serves what counsel has signed off (S2); add the sign-off, or set "
-            "`GPTIMAGE_ENVIRONMENT=development`"
-        )
-    return timeline
 
 
 def _database(settings: Settings) -> GovernedSQLite:

@@ -30,7 +30,9 @@ JSON = {"accept": "application/json"}
 
 def make_app(home: Path, *, clock: Clock | None = None, **settings: Any) -> Litestar:
     """An app on real parts under `home`, at `NOON` unless a clock is given; its mail is kept in memory."""
-    app = create_app(Settings(home=home, policy=POLICY, **settings), clock=clock or FixedClock(NOON))
+    app = create_app(
+        Settings(**{"home": home, "policy": POLICY, **settings}), clock=clock or FixedClock(NOON)
+    )
     mail = app.state.services.mail
     if isinstance(mail, ConsoleMail):
         mail._out = io.StringIO()

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from gptimage_core.clock import Clock, Instant
-from gptimage_core.decision.compile import CompiledTimeline
+from gptimage_core.decision.compile import CompiledTimeline, compile_timeline
 from gptimage_core.decision.model import Access, Actor, Facts, Value
 from gptimage_core.errors import AccessDenied, GuardError
 from gptimage_core.guard.catalog import Catalog
@@ -32,7 +32,10 @@ from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.shaped import StaticDenial
 from gptimage_core.guard.transaction import TransactionScope
+from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
+from gptimage_core.policy.succession import check_succession
+from gptimage_core.policy.timeline import Timeline
 from gptimage_core.ports.records import AccessRecord, RecordSink
 from gptimage_core.store import denials
 from gptimage_core.store.database import Database
@@ -70,10 +73,26 @@ class Guard:
         self.clock = clock
         self.vault = vault
         self.tell = tell
-        self._book = Book(compiled, datamap)
         self._catalog = Catalog.of(datamap)
         self._sealer = Sealer(vault, datamap, compiled.timeline)
-        self._planner = Planner(self._book, self._catalog, self._sealer)
+        self._planner = Planner(Book(compiled, datamap), self._catalog, self._sealer)
+
+    def adopt(self, timeline: Timeline) -> CompiledTimeline:
+        """Go on with another timeline: announced versions come, change and go without a restart (S44).
+
+        Everything that can be refused is refused first, with every finding, and then nothing has changed: a
+        timeline that rewrites what has taken effect, tables that have no place in it, values that would be
+        sealed otherwise. Statements that run finish as they were planned, the next one is planned anew, under
+        accesses that are open too; INVARIANT (history-stands) makes both the same answer at this instant.
+        """
+        check_succession(self.compiled.timeline, timeline, self.clock.now())
+        datamap = bind(timeline, self.datamap.tables)
+        sealer = Sealer(self.vault, datamap, timeline)
+        sealer.check_follows(self._sealer, self.datamap)
+        compiled = compile_timeline(timeline)
+        planner = Planner(Book(compiled, datamap), self._catalog, sealer)
+        self.compiled, self._sealer, self._planner = compiled, sealer, planner
+        return compiled
 
     # Accesses
 
@@ -141,9 +160,10 @@ class Guard:
         if scope is not None:
             scope.check(handle)
         now = self.clock.now()
-        view = self._book.view(handle, now)
+        planner = self._planner  # one throughout, whatever is adopted meanwhile
+        view = planner.book.view(handle, now)
         try:
-            plan = self._planner.plan(view, sql, args)
+            plan = planner.plan(view, sql, args)
             if plan.idle:
                 return []
             if plan.basis.tell and self.tell is None:
@@ -224,8 +244,7 @@ class Guard:
 
     def forget_statements(self) -> None:
         """Drop every plan: the schema may have changed."""
-        self._book = Book(self.compiled, self.datamap)
-        self._planner = Planner(self._book, self._catalog, self._sealer)
+        self._planner = Planner(Book(self.compiled, self.datamap), self._catalog, self._sealer)
 
     async def _run_trusted(
         self, window: Maintenance, sql: str, args: Sequence[Any], scope: TransactionScope | None

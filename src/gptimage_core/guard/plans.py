@@ -78,7 +78,7 @@ class Planner:
     """Makes plans and keeps them."""
 
     def __init__(self, book: Book, catalog: Catalog, sealer: Sealer) -> None:
-        self._book = book
+        self.book = book
         self._catalog = catalog
         self._sealer = sealer
         self._trees: dict[str, nodes.Statement] = {}
@@ -136,13 +136,13 @@ class Planner:
             tree = without
         profile = view.profiles[variant]
         shaped = shape(tree, profile, self._catalog)
-        target = None if shaped.target is None else self._book.datamap.table(shaped.target)
+        target = None if shaped.target is None else self.book.datamap.table(shaped.target)
         updater = inserter = reader = None
         if shaped.verb == "UPDATE":
-            updater = Updater(shaped, cast(Table, target), self._book.datamap, self._sealer)
+            updater = Updater(shaped, cast(Table, target), self.book.datamap, self._sealer)
         if shaped.insertion is not None:
             inserter = Inserter(
-                self._book.compiled, self._book.datamap, cast(Table, target), shaped.insertion, self._sealer
+                self.book.compiled, self.book.datamap, cast(Table, target), shaped.insertion, self._sealer
             )
         reader = Reader(shaped, profile.tag, self._catalog, self._sealer)
         basis, decided = self._basis(view, shaped, target, restores)
@@ -168,7 +168,7 @@ class Planner:
     ) -> tuple[Basis, list[Decision]]:
         """What the statement stands on, and the decisions that could permit it."""
         if shaped.verb == "SELECT":
-            tables = [t for t in self._book.datamap.tables if t.name in shaped.tables]
+            tables = [t for t in self.book.datamap.tables if t.name in shaped.tables]
             decided = [view.decision(view.operation, c) for t in tables for c in t.categories]
             return basis_of(view, "SELECT", view.operation, tables, self._named(shaped), decided), decided
         if target is None:
@@ -190,7 +190,7 @@ class Planner:
         """The categories of the answer; a computed value may hold any that the tables have: none is named."""
         named: list[str] = []
         for output in shaped.outputs:
-            table = None if output.table is None else self._book.datamap.table(output.table)
+            table = None if output.table is None else self.book.datamap.table(output.table)
             if table is None or output.column is None:
                 return []
             category = _column(table, output.column).category

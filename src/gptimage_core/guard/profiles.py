@@ -86,7 +86,7 @@ class Book:
     def view(self, handle: Handle, now: Instant) -> View:
         """The view that holds for this handle at `now`."""
         held: Held | None = handle.plans
-        if held is None or not held.since <= now < held.until:
+        if held is None or not held.since <= now < held.until or held.view.book is not self:
             handle.plans = held = self._find(handle, now)
         return held.view
 

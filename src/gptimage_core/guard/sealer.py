@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gptimage_core.errors import GuardError, VaultError
+from gptimage_core.errors import GuardError, PolicyError, VaultError
 from gptimage_core.policy.binding import Column, DataMap, Table
+from gptimage_core.policy.findings import Finding
 from gptimage_core.policy.timeline import Timeline
 from gptimage_core.vault.context import Context
 from gptimage_core.vault.sealing import armour, dearmour
@@ -37,12 +38,37 @@ class Sealer:
         }
         self._per_item = frozenset(per_item)
         self._staying = frozenset(_staying(timeline)) - self._per_item
+        self._sealed = frozenset(c.category for t in datamap.tables for c in t.columns if c.sealed)
         for table in datamap.tables:
             for column in table.columns:
                 if column.sealed and vault is None:
                     raise GuardError(
                         f"`{table.name}.{column.name}` is sealed by the policy; give the guard a vault"
                     )
+
+    def check_follows(self, last: Sealer, datamap: DataMap) -> None:
+        """Raise `PolicyError` where what `last` sealed in these tables would be sought under another key, or
+        what is stored in the open would be taken for sealed: that is a migration, not a change of policy."""
+        findings = [
+            Finding(
+                f"table `{table.name}`",
+                number,
+                0,
+                "reseals",
+                f"`{column.name}` holds `{column.category}`, whose stored values would be sealed otherwise",
+                "seal them anew in a migration and start again",
+            )
+            for table in datamap.tables
+            for number, column in enumerate(table.columns, 1)
+            if column.sealed != (column.category in self._sealed)
+            or (column.sealed and self._keyed(column.category) != last._keyed(column.category))
+        ]
+        if findings:
+            raise PolicyError(findings=findings)
+
+    def _keyed(self, category: str) -> tuple[bool, str]:
+        """What decides which key seals a category: per item or per person, and the class."""
+        return category in self._per_item, self.retention(category)
 
     def seal(
         self, table: Table, column: Column, tenant: str, key: Any, subject: str, link: Any, value: Any

@@ -60,6 +60,8 @@ CODES: dict[str, str] = {
     "announced-late": "a version that is not announced before it takes effect (S44)",
     "order": "numbers or instants that do not increase",
     "time-zone": "an instant without a time zone",
+    "history": "what has taken effect is rewritten; found when a running program takes a timeline over",
+    "reseals": "stored values would be sealed otherwise; found when a running program takes a timeline over",
     # tables
     "no-category": "a column without a category (S6)",
     "two-categories": "a column with more than one",

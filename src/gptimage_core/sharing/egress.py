@@ -77,7 +77,6 @@ class Egress:
         clock: Clock,
     ) -> None:
         self._compiled = compiled
-        self._timeline = compiled.timeline
         self._datamap = datamap
         self._recipients = recipients
         self._rows = rows
@@ -85,6 +84,10 @@ class Egress:
         self._sink = sink
         self._denials = denials
         self._clock = clock
+
+    def adopt(self, compiled: CompiledTimeline) -> None:
+        """Decide by what the guard has adopted, from the next share on; one that is decided goes its way."""
+        self._compiled = compiled
 
     async def share(
         self,
@@ -163,7 +166,7 @@ class Egress:
         raise AccessDenied(denial.id)
 
     def _explained(self, access: Access, decision: Decision, now: Instant, reason: str) -> Denial:
-        actor, version = access.actor, self._timeline.version(decision.version)
+        actor, version = access.actor, self._compiled.timeline.version(decision.version)
         rule = decision.rules[0] if decision.rules else None
         clauses: tuple[str, ...] = ()
         place = None
