@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, Router, get
 
 from gptimage_server.features.notice.schemas import TermsView
-from gptimage_server.features.notice.service import notice_html, notice_view
+from gptimage_server.features.notice.service import rendered_notice
 from gptimage_server.services import Services
 from gptimage_server.web.answers import AppRequest, answer
 from gptimage_server.web.visitor import TERMS, Given, Person
@@ -20,13 +20,8 @@ async def privacy(
     request: AppRequest, services: Given[Services], visitor: Given[Person | None]
 ) -> Response[Any]:
     """The notice of the version in effect (S45); JSON gives its facts and the notice as Markdown."""
-    now = services.now()
-    return answer(
-        request,
-        "notice/privacy.html",
-        notice_view(services.timeline, now),
-        html=notice_html(services.timeline, now),
-    )
+    notice = rendered_notice(services.timeline, services.now())
+    return answer(request, "notice/privacy.html", notice.view, html=notice.html)
 
 
 @get("/terms")
