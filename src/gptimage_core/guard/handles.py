@@ -14,7 +14,7 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from gptimage_core.decision.model import Actor, Value
@@ -80,6 +80,23 @@ class Handle:
         raise GuardError("an access is not sent elsewhere: send ids, and open an access where they are used")
 
 
+def _is_held_by_a_generator(frame: FrameType | None) -> bool:
+    """Whether what enters the access (`frame`: whoever wrote the `with`) may yield before it leaves it.
+
+    The generator of a context manager may, if whoever enters that manager may not; an exit stack holds for
+    whoever filled it. Those are the frames of `contextlib`, which are looked through.
+    """
+    while frame is not None:
+        if frame.f_globals.get("__name__") != contextlib.__name__:
+            if not frame.f_code.co_flags & _GENERATORS:
+                return False
+            back = frame.f_back
+            if back is None or back.f_code not in _CONTEXT_MANAGERS:
+                return True
+        frame = frame.f_back
+    return False
+
+
 def current_handle(guard: Guard) -> Handle:
     """The innermost open access of this guard; raises `GuardError` where there is none or it has ended."""
     handle = _CURRENT.get()
@@ -134,14 +151,11 @@ class AccessBlock:
 
     def _enter(self) -> Handle:
         handle = self._handle
-        frame = sys._getframe(2)  # whoever wrote the `with`
-        if frame.f_code.co_flags & _GENERATORS:
-            back = frame.f_back
-            if back is None or back.f_code not in _CONTEXT_MANAGERS:
-                raise GuardError(
-                    "a generator would hold this access open between its yields; collect the rows inside the "
-                    "access and yield them after it, or page by key with an access for each page"
-                )
+        if _is_held_by_a_generator(sys._getframe(2)):
+            raise GuardError(
+                "a generator would hold this access open between its yields; collect the rows inside the "
+                "access and yield them after it, or page by key with an access for each page"
+            )
         if self._token is not None:
             raise GuardError("an access is opened once; call `guard.access(…)` again")
         handle.outer = _CURRENT.get()

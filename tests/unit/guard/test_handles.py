@@ -8,7 +8,7 @@ import contextvars
 import copy
 import pickle
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,32 @@ def test_a_generator_may_not_hold_an_access_between_its_yields(tmp_path: Path) -
             async with world.own():
                 yield
 
-        async with reading():
+        async with reading(), contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(world.own())
             assert await Picture.count() == 1
         with pytest.raises(GuardError, match="no access is open"):
             await Picture.count()
+
+        # The same in disguise: whoever iterates would run under an access that they did not open.
+        async def by_a_stack() -> AsyncIterator[Any]:
+            async with contextlib.AsyncExitStack() as stack:
+                await stack.enter_async_context(world.own())
+                yield
+
+        async def by_a_manager() -> AsyncIterator[Any]:
+            async with reading():
+                yield
+
+        def in_sync_code() -> Iterator[Any]:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(world.guard.access_sync(ANN, purpose="provide_service"))
+                yield
+
+        for disguised in (by_a_stack, by_a_manager):
+            with pytest.raises(GuardError, match="between its yields"):
+                await anext(disguised())
+        with pytest.raises(GuardError, match="between its yields"):
+            next(in_sync_code())
 
     in_world(tmp_path, scenario)
 
