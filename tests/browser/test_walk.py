@@ -210,3 +210,40 @@ def _run(server: LiveServer, statement: str, *values: str) -> None:
 
 def _count(server: LiveServer, table: str) -> int:
     return int(_rows(server, f"SELECT count(*) FROM {table}")[0][0])
+
+
+_STRANGE = {
+    "one word": "w" * 4000,
+    "right to left": "غروب الشمس فوق الكثبان الحمراء " * 8,
+    "stacked": "Z" + "\N{COMBINING DIAERESIS}" * 200 + " \N{RIGHT-TO-LEFT OVERRIDE}abc\x00\x1b[31m",
+    "markup": "<h1>no</h1><img src=x onerror=alert(1)>{{ 7 * 7 }}</textarea><script>alert(1)</script>",
+}
+
+
+def test_any_prompt_fits_its_page(visit: Come, server: LiveServer) -> None:
+    """Whatever is written stays inside its page at a phone's width, and is words there, never markup."""
+    own = visit(PHONE)
+    page = own.page
+    with server.visitor() as curl:
+        server.sign_up(curl, "strange@example.org")
+        images = [
+            curl.post("/studio", json={"prompt": prompt, "size": "sketch"}).json()["id"]
+            for prompt in _STRANGE.values()
+        ]
+        own.context.add_cookies(
+            [{"name": name, "value": value, "url": server.address} for name, value in curl.cookies.items()]
+        )
+    for image, prompt in zip(images, _STRANGE.values(), strict=True):
+        page.goto(f"/images/{image}")
+        expect(page.get_by_role("img")).to_be_visible(timeout=30_000)
+        shown = page.locator("blockquote.prompt").evaluate("e => e.textContent")
+        assert shown == prompt.replace("\x00", "")  # HTML has no NUL
+    own.look("image-strange")
+    page.goto(f"/studio?like={images[0]}")
+    own.look("studio-strange")
+    page.get_by_label("Your prompt").fill("w" * 32_001)
+    page.get_by_role("button", name="Make it").click()
+    expect(page.locator(".error-summary")).to_contain_text("32,001 characters")
+    expect(page.get_by_label("Your prompt")).to_have_value("w" * 32_001)  # nothing typed is lost
+    page.goto("/history")
+    own.look("history-strange")
