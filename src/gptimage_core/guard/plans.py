@@ -37,6 +37,9 @@ from gptimage_core.policy.vocabulary import IDENTIFIER
 __all__ = ["Plan", "Planner"]
 
 _MOST_STATEMENTS = 2048
+_MOST_CHARACTERS = 400_000
+"""Of all texts of a view: an `IN (?, ?, …)` is another text for each length, and a tree takes some 150 bytes
+for a character of its text."""
 _VARIANTS: dict[str, Variant] = {"SELECT": "read", "INSERT": "read", "UPDATE": "update", "DELETE": "delete"}
 _Key = tuple[str, tuple[int, ...], bool]
 
@@ -111,18 +114,16 @@ class Planner:
         return found or self._keep(view, key, self._make(view, sql, dropped, restores))
 
     def _keep(self, view: View, key: str | _Key, plan: Plan) -> Plan:
-        if len(view.statements) >= _MOST_STATEMENTS:
-            for old in list(view.statements)[: _MOST_STATEMENTS // 2]:
-                del view.statements[old]
+        _make_room(view.statements, key)
         view.statements[key] = plan
         return plan
 
     def _tree(self, sql: str) -> nodes.Statement:
         tree = self._trees.get(sql)
         if tree is None:
-            if len(self._trees) >= _MOST_STATEMENTS:
-                self._trees.clear()
-            tree = self._trees[sql] = parse(sql, self._catalog)
+            tree = parse(sql, self._catalog)
+            _make_room(self._trees, sql)
+            self._trees[sql] = tree
         return tree
 
     def _make(self, view: View, sql: str, dropped: tuple[int, ...], restores: bool) -> Plan:
@@ -197,6 +198,18 @@ class Planner:
             if category != IDENTIFIER and output.withheld != "always":
                 named.append(category)
         return named
+
+
+def _make_room(kept: dict[Any, Any], key: str | _Key) -> None:
+    """Forget the older half, until neither the texts nor their characters are too many."""
+    left = _MOST_CHARACTERS - len(_text_of(key))
+    while kept and (len(kept) >= _MOST_STATEMENTS or sum(len(_text_of(other)) for other in kept) > left):
+        for old in list(kept)[: (len(kept) + 1) // 2]:
+            del kept[old]
+
+
+def _text_of(key: str | _Key) -> str:
+    return key if isinstance(key, str) else key[0]
 
 
 def _column(table: Table, name: str) -> Any:

@@ -12,6 +12,7 @@ from tests.support.governed import ANN, BOB, World, in_world
 
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import GuardError
+from gptimage_core.guard.plans import _make_room as make_room
 
 LAB = Actor.service("lab")
 
@@ -144,3 +145,16 @@ def test_a_write_that_is_undone_leaves_the_record_of_what_it_told(undone: str, t
         assert rows[1:] == [(first, row), ("UPDATE, undone", row), ("DELETE, undone", row)]
 
     in_world(tmp_path, scenario)
+
+
+def test_statements_of_ever_other_lengths_do_not_fill_the_memory() -> None:
+    """What is kept of statements is bounded in characters, not only in number; the newest half stays."""
+    kept: dict[Any, int] = {}
+    for number, length in enumerate([*[9] * 3_000, *range(0, 9_000, 9), 500_000, *[60_000] * 20]):
+        text = "?" * length + str(number)
+        make_room(kept, text)
+        kept[text if number % 2 else (text, (), False)] = number
+        assert len(kept) <= 2_048
+        texts = [key if isinstance(key, str) else key[0] for key in kept]
+        assert sum(map(len, texts)) <= max(400_000, len(text))
+        assert number in kept.values()
