@@ -65,8 +65,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         register(nouns)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     for point in sorted(entry_points(group="gptimage.commands"), key=lambda point: point.name):
-        # An entry point is loaded only when its noun is asked for: a server's imports must not slow `policy`.
-        if wanted in (None, point.name):
+        # An entry point is loaded only when its noun is asked for, or a noun that nobody has (so that the
+        # error names all there are): a server's imports must not slow `policy`.
+        if wanted == point.name or wanted not in nouns.choices:
             _register(point, nouns)
     return parser
 
