@@ -113,7 +113,7 @@ def test_a_missing_policy_names_what_is_missing(capsys: pytest.CaptureFixture[st
     """The error says which path."""
     assert main(["policy", "check", "nowhere.toml"]) in (Exit.REFUSED, Exit.NO, Exit.FAILED)
     captured = capsys.readouterr()
-    assert "nowhere.toml" in captured.err + captured.out
+    assert "`nowhere.toml` does not exist" in captured.err + captured.out
 
 
 def test_explain_lists_rules_and_explains_one_access(capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,6 +152,10 @@ def load_timeline(path: str | Path) -> Timeline:
         loaded = load_document(place)
         return single(loaded, sign_off=_signed(_sign_offs(place.parent / SIGN_OFF), loaded.digest))
     folder = place.parent if place.name == TIMELINE else place
+    if not folder.is_dir():
+        what = "is neither a policy file nor a folder" if place.exists() else "does not exist"
+        hint = f"name a policy file, or a folder with `{TIMELINE}`"
+        raise PolicyError(findings=[Finding(str(path), 1, 1, "unreadable", f"`{path}` {what}", hint)])
     source = Source(str(folder / TIMELINE), read_text(folder / TIMELINE))
     value, problems = convert(parse_toml(source), _TimelineFile)
     if value is None:
