@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import socket
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gptimage_core.cli.exits import Exit
+from gptimage_core.cli.exits import EPILOG, Exit
 from gptimage_core.cli.output import add_json, emit
 
 if TYPE_CHECKING:
@@ -27,7 +26,8 @@ def serve(nouns: Any) -> None:
     """Register `serve`: `gptimage serve run [--host] [--port]`; other settings come from GPTIMAGE_*."""
     noun = nouns.add_parser("serve", help="the reference server")
     verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
-    run = verbs.add_parser("run", help="serve on http://127.0.0.1:8000 until interrupted")
+    words = "serve on http://127.0.0.1:8000 until interrupted; SIGHUP reads the policy anew"
+    run = verbs.add_parser("run", help=words, description=words, epilog=EPILOG)
     run.add_argument("--host", help="address to listen on (GPTIMAGE_HOST)")
     run.add_argument("--port", type=int, help="port to listen on, 0 for a free one (GPTIMAGE_PORT)")
     run.set_defaults(run=_run)
@@ -58,8 +58,11 @@ def _run(args: argparse.Namespace) -> int:
         except GptimageError as error:
             print(f"the server does not start:\n{error}", file=sys.stderr)
             return Exit.REFUSED
-        print(f"gptimage serves {settings.address} (interrupt to stop)", flush=True)
-        return _serve(app, settings, listener)
+        try:
+            print(f"gptimage serves {settings.address} (interrupt to stop)", flush=True)
+            return _serve(app, settings, listener)
+        except KeyboardInterrupt:  # before the server listens for it, or handed on after its clean end
+            return Exit.OK
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -85,8 +88,7 @@ def _serve(app: Litestar, settings: Settings, listener: socket.socket) -> int:
         lifespan="on",
     )
     server = uvicorn.Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+    server.run(sockets=[listener])
     return Exit.OK if server.started else Exit.FAILED
 
 
@@ -98,6 +100,7 @@ def training(nouns: Any) -> None:
         "collect",
         help="read what owners consented to, item by item, into a new folder",
         description="One statement an item: a consent withdrawn meanwhile binds the very next one.",
+        epilog=EPILOG,
     )
     collect.add_argument(
         "--out", required=True, type=Path, metavar="FOLDER", help="does not exist, or is empty"

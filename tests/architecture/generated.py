@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.architecture.command_page import page as command_page
+
 from gptimage_core.policy.loader import load_document
 from gptimage_core.policy.timeline import load_timeline
 from gptimage_core.readings.language import Sample, language_page
@@ -40,6 +42,7 @@ def server_data_map() -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/commands.md": command_page,
     "docs/language.md": language,
     "policies/gptimage/datamap.lock": server_data_map,
     "src/gptimage_server/migrations/0001_first.sql": first_migration,
