@@ -47,11 +47,13 @@ def _books(server: LiveServer, owner: str) -> dict[str, int]:
 def _all_over(server: LiveServer, curl: httpx.Client) -> list[dict[str, Any]]:
     """Every image of the person's once no job is under way any more."""
 
-    def look() -> list[dict[str, Any]] | None:
-        images = curl.get("/history", headers=JSON).json()["images"]
-        return images if all(image["state"] in ("done", "failed") for image in images) else None
+    found: list[dict[str, Any]] = []
 
-    found: list[dict[str, Any]] = until(look, seconds=60)
+    def look() -> bool:
+        found[:] = curl.get("/history", headers=JSON).json()["images"]
+        return all(image["state"] in ("done", "failed") for image in found)
+
+    until(look, seconds=60)
     return found
 
 
@@ -91,11 +93,13 @@ def test_kills_at_any_moment_lose_nothing_acknowledged(tmp_path: Path, seed: int
         cookies = dict(curl.cookies)
         kept: set[str] = set()
         deleted: set[str] = set()
+        answered: list[int] = []
 
         def act(number: int) -> None:
             try:
                 with server.visitor(cookies=cookies) as own:
                     reply = own.post("/studio", json={"prompt": f"wish {number}", "size": "sketch"})
+                    answered.append(reply.status_code)
                     if reply.status_code != 201:
                         return
                     image = reply.json()["id"]
@@ -109,13 +113,17 @@ def test_kills_at_any_moment_lose_nothing_acknowledged(tmp_path: Path, seed: int
 
         for _ in range(2):
             with ThreadPoolExecutor(6) as threads:
+                before = len(answered)
                 acts = [threads.submit(act, number) for number in range(6)]
-                time.sleep(chance.uniform(0.05, 0.5))
+                some = before + chance.randint(1, 4)
+                until(lambda some=some: len(answered) >= some)
+                time.sleep(chance.uniform(0, 0.3))
                 server.kill()
             for each in acts:
                 each.result()
             _restart(server)
         images = {image["id"]: image["state"] for image in _all_over(server, curl)}
+        assert set(answered) == {201}
         assert kept <= images.keys()
         assert not deleted & images.keys()
         assert set(images.values()) <= {"done"}
