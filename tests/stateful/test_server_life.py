@@ -34,6 +34,8 @@ from gptimage_server.features.images.choices import SIZES, Size
 
 SLOTS = ("ann", "bob", "cyd")
 slots = st.sampled_from(SLOTS)
+someone = st.sampled_from(("", "", "", *SLOTS))
+"""Most often the one whose image it is: empty."""
 CONSENTS = ("model_training", "product_updates")
 TIMES = (1, 5, 9, 10, 11, 60, 599, 601, 899, 86_400, 15 * 86_400, 31 * 86_400)
 QUIET = {"gp_access_record", "gp_access_touch", "request_log"}
@@ -52,6 +54,7 @@ class ServerLife(RuleBasedStateMachine):
         self.browsers = {slot: Browser(self.house) for slot in SLOTS}
         self.records = Records(self.house)
         self.copies: list[tuple[Any, World]] = []
+        self.links: list[str] = []
         self.prompts = 0
         self.turn = 0
 
@@ -65,10 +68,16 @@ class ServerLife(RuleBasedStateMachine):
     # ── Coming in and going out
 
     @initialize(accept=st.booleans())
-    def somebody_is_there(self, accept: bool) -> None:
-        self.come_in("ann", 30 * 365)
+    def it_has_begun(self, accept: bool) -> None:
+        """Two have a picture each; the third one has just come in, and may not have accepted anything."""
+        for slot in SLOTS[:2]:
+            self.come_in(slot, 30 * 365)
+            self.accept(slot)
+            self.ask(slot, "sketch")
+        self.work("works")
+        self.come_in(SLOTS[2], 0)
         if accept:
-            self.accept("ann")
+            self.accept(SLOTS[2])
 
     @rule(slot=slots, days=st.sampled_from((0, 0, 1, 200, 9000)))
     def come_in(self, slot: str, days: int) -> None:
@@ -86,6 +95,7 @@ class ServerLife(RuleBasedStateMachine):
         assert browser.get(link).status_code == 200
         assert browser.post(link).status_code == 200
         token = browser.token
+        self.links.append(link)
         assert browser.post(link).status_code == 410
         me = browser.get("/me").json()
         person = self.world.of(slot)
@@ -133,6 +143,10 @@ class ServerLife(RuleBasedStateMachine):
 
     @rule(slot=slots, size=st.sampled_from(("sketch", "sketch", "square", "wide")))
     def ask(self, slot: str, size: str) -> None:
+        """S14: what it costs is held, once; without enough, or without the terms, nothing is taken."""
+        if self._person(slot) is None and self.now < MAIL_ENDS and self.turn % 2:
+            self.come_in(slot, 9000)
+            self.accept(slot)
         person, browser = self._person(slot), self.browsers[slot]
         self.prompts += 1
         prompt = f"{CANARY}-prompt {self.prompts} of {slot}"
@@ -202,16 +216,17 @@ class ServerLife(RuleBasedStateMachine):
         assert (await browser.send("POST", f"{path}/delete", {"now": how == "now"})).status_code == 200
         self.world.click(item, self.now)
         if how == "now":
-            self.world.finish(item)
+            self.world.finish(item, self.now)
         elif how == "undone":
             assert (await browser.send("POST", f"{path}/undo", {})).status_code == 200
             self.world.undo(item)
 
     @precondition(lambda self: self.world.items())
-    @rule(slot=slots, data=st.data(), part=st.sampled_from(("", "/picture", "/thumbnail", "/job")))
+    @rule(slot=someone, data=st.data(), part=st.sampled_from(("", "/picture", "/thumbnail", "/job")))
     def look(self, slot: str, data: st.DataObject, part: str) -> None:
         """S7: over the wire, one's own, a foreign and a deleted one; what is not one's own never was."""
         item = data.draw(st.sampled_from(self.world.items()))
+        slot = slot or self.world.people[item.owner].slot
         person, browser = self._person(slot), self.browsers[slot]
         path, nowhere = f"/images/{item.id}{part}", f"/images/{'x' * 22}{part}"
         if part == "/job":
@@ -232,10 +247,11 @@ class ServerLife(RuleBasedStateMachine):
             assert not any(self.records.releases(p, "images", item.id) for p in self.world.people)
 
     @precondition(lambda self: self.world.items())
-    @rule(slot=slots, data=st.data(), now=st.sampled_from((False, False, True)))
-    def delete(self, slot: str, data: st.DataObject, now: bool) -> None:
-        """S32: T0 is the click; nobody deletes what is not theirs."""
+    @rule(slot=someone, data=st.data(), now=st.sampled_from((False, False, True)), wait=st.booleans())
+    def delete(self, slot: str, data: st.DataObject, now: bool, wait: bool) -> None:
+        """S32: T0 is the click; nobody deletes what is not theirs. It may end before anything else."""
         item = data.draw(st.sampled_from(self.world.items()))
+        slot = slot or self.world.people[item.owner].slot
         person = self._person(slot)
         reply = self.browsers[slot].post(f"/images/{item.id}/delete", {"now": now})
         if person is None or item.id not in person.living():
@@ -244,14 +260,19 @@ class ServerLife(RuleBasedStateMachine):
         assert reply.status_code == 200
         self.world.click(item, self.now)
         if now:
-            self.world.finish(item)
+            self.world.finish(item, self.now)
+        elif wait:
+            self.house.clock.advance(10 * SECOND)
+            self.sweep()
 
     @precondition(lambda self: any(item.clicked is not None for item in self.world.items()))
-    @rule(slot=slots, data=st.data())
+    @rule(slot=someone, data=st.data())
     def undo(self, slot: str, data: st.DataObject) -> None:
         """Ten seconds, by the owner alone; later, never."""
         clicked = [item for item in self.world.items() if item.clicked is not None]
-        item, person = data.draw(st.sampled_from(clicked)), self._person(slot)
+        item = data.draw(st.sampled_from(clicked))
+        slot = slot or self.world.people[item.owner].slot
+        person = self._person(slot)
         reply = self.browsers[slot].post(f"/images/{item.id}/undo")
         if person is not None and item.owner == person.id and self.world.undo_is_open(item, self.now):
             assert reply.status_code == 200
@@ -312,6 +333,7 @@ class ServerLife(RuleBasedStateMachine):
         """S36: the whole set of theirs and nothing of anybody else's, with a fresh sign-in only."""
         person, browser = self._person(slot), self.browsers[slot]
         self.house.services.limits._seen.clear()
+        self.house.clock.advance(SECOND)  # what was deleted before it was made, and not in the same instant
         reply = browser.post("/account/export")
         if person is None or not self.world.fresh(browser.token, self.now):
             assert reply.status_code == (401 if person is None else 403)
@@ -320,7 +342,7 @@ class ServerLife(RuleBasedStateMachine):
         ((id, blob),) = self.house.rows(
             "SELECT id, archive FROM exports WHERE owner = ? ORDER BY rowid DESC LIMIT 1", person.id
         )
-        person.archives[id] = blob
+        person.archives[id] = (blob, self.now)
         archive = browser.get(f"/account/export/{id}")
         assert archive.status_code == 200
         others = [each.id for each in self.world.people.values() if each is not person]
@@ -421,6 +443,8 @@ class ServerLife(RuleBasedStateMachine):
         self.world = self.world.restored(older, self.now)
         self.records.start_over()
         everybody_reads_their_own(self.house, self.world, self.world.items())
+        for link in self.links[-3:]:
+            assert Browser(self.house).post(link).status_code == 410  # used once, used for ever
         for item in self.world.items():
             person = self._person(self.world.people[item.owner].slot)
             if item.final and person is not None:
@@ -529,10 +553,10 @@ class TestLongServerLife(ServerLife.TestCase):  # type: ignore[misc,valid-type] 
 
 
 class _Pick:
-    """Stands for Hypothesis' choice of an image, in a life that is written down: the latest one of all."""
+    """Stands for Hypothesis' choice of an image, in a life that is written down: the first one of all."""
 
     def draw(self, _: object) -> Item:
-        return self.life.world.items()[-1]
+        return self.life.world.items()[0]
 
     def __init__(self, life: ServerLife) -> None:
         self.life = life
@@ -540,12 +564,10 @@ class _Pick:
 
 @pytest.fixture
 def life() -> Iterator[ServerLife]:
-    """A life that has begun: ann has an account, and a picture."""
+    """A life that has begun."""
     life = ServerLife()
     try:
-        life.somebody_is_there(accept=True)
-        life.ask("ann", "sketch")
-        life.work("works")
+        life.it_has_begun(accept=True)
         yield life
     finally:
         life.teardown()
@@ -555,7 +577,7 @@ def test_a_click_survives_a_restore(life: ServerLife) -> None:
     """X8, S32: T0 is the click; a copy of a minute before does not take it back, nor does it undo an undo."""
     pick = cast(Any, _Pick(life))
     life.back_up()
-    life.delete("ann", pick, now=False)
+    life.delete("ann", pick, now=False, wait=False)
     life.it_all_holds()
     life.restore_copy(0)
     life.it_all_holds()
@@ -565,7 +587,7 @@ def test_a_click_survives_a_restore(life: ServerLife) -> None:
 def test_an_undo_survives_a_restore(life: ServerLife) -> None:
     """S31, X8: what was taken back in time is there, though the copy knows the deletion alone."""
     pick = cast(Any, _Pick(life))
-    life.delete("ann", pick, now=False)
+    life.delete("ann", pick, now=False, wait=False)
     life.back_up()
     life.undo("ann", pick)
     life.restore_copy(0)
@@ -576,6 +598,6 @@ def test_an_undo_survives_a_restore(life: ServerLife) -> None:
 def test_what_is_final_has_no_undo_after_a_restore(life: ServerLife) -> None:
     """S32, X8: the copy brings the row back for a moment; its key is gone, and no undo brings it back."""
     life.back_up()
-    life.delete("ann", cast(Any, _Pick(life)), now=True)
+    life.delete("ann", cast(Any, _Pick(life)), now=True, wait=False)
     life.restore_copy(0)
     life.it_all_holds()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.support.life import CANARY, House, traces_of
-from tests.support.life_model import Item, Person, World
+from tests.support.life_model import DAY, Item, Person, World
 
 from gptimage_core.decision.model import DEFAULT_TENANT
 from gptimage_core.errors import AccessDenied
@@ -140,7 +140,17 @@ def nothing_left_of_what_was_deleted(house: House, world: World) -> None:
             assert state(DEFAULT_TENANT, person.id) is KeyState.ERASED
             for table in ("sessions", "exports", "credit_accounts", "credit_transfers", "credit_entries"):
                 assert house.rows(f"SELECT count(*) FROM {table} WHERE owner = ?", person.id) == [(0,)], table
-            assert not blobs & set(person.archives.values())
+            assert not blobs & {blob for blob, _ in person.archives.values()}
+        waiting = {
+            id
+            for (id,) in house.rows(
+                "SELECT id FROM exports WHERE owner = ? AND keep_ended IS NULL", person.id
+            )
+        }
+        kept = world.archives(person)
+        assert waiting <= kept  # a copy of what was deleted ends with it
+        now = house.clock.now()
+        assert {id for id in kept if now < person.archives[id][1] + 7 * DAY} <= waiting
 
 
 def logs(house: House) -> None:

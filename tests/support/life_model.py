@@ -62,8 +62,8 @@ class Person:
     deleted_at: int = 0
     turns: list[tuple[int, str, bool]] = field(default_factory=list)
     """Every turn of a consent: when, which, given or not."""
-    archives: dict[str, str] = field(default_factory=dict)
-    """Exports that wait, with the name of the blob."""
+    archives: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Exports that were made: the name of the blob, and when."""
     items: dict[str, Item] = field(default_factory=dict)
 
     def living(self) -> dict[str, Item]:
@@ -97,6 +97,8 @@ class World:
         """(person, consent) -> how often it was withdrawn, ever: what the ledger outside the data knows."""
         self.clicks: dict[str, int | None] = {}
         """Item -> T0 of its deletion, None since it was undone: a negative decision from the click on."""
+        self.ends: dict[str, int] = {}
+        """Person -> when they last deleted an item: a copy of it in an archive ends with it."""
 
     # Who
 
@@ -118,6 +120,12 @@ class World:
     def living(self) -> list[Person]:
         return [person for person in self.people.values() if not person.deleted]
 
+    def archives(self, person: Person) -> set[str]:
+        """Their exports that have not ended."""
+        end = -1 if not person.deleted else person.deleted_at
+        end = max(end, self.ends.get(person.id, -1))
+        return {id for id, (_, at) in person.archives.items() if at > end}
+
     def items(self) -> list[Item]:
         return [item for person in self.people.values() for item in person.items.values()]
 
@@ -130,14 +138,15 @@ class World:
         return item.clicked is not None and not item.final and now < item.clicked + _UNDO
 
     def click(self, item: Item, now: int) -> None:
-        item.clicked = self.clicks[item.id] = now
+        item.clicked = self.clicks[item.id] = self.ends[item.owner] = now
 
     def undo(self, item: Item) -> None:
         item.clicked = self.clicks[item.id] = None
 
-    def finish(self, item: Item) -> None:
+    def finish(self, item: Item, now: int) -> None:
         """Its deletion is final; what was still held for it comes back."""
         item.final = True
+        self.ends[item.owner] = max(now, self.ends.get(item.owner, 0))
         if item.books == "held":
             item.books = "given_back"
         self.gone_items.add(item.id)
@@ -146,7 +155,7 @@ class World:
         """What the sweep does."""
         for item in self.items():
             if item.clicked is not None and not item.final and now >= item.clicked + _UNDO:
-                self.finish(item)
+                self.finish(item, now)
 
     def turn(self, person: Person, consent: str, given: bool, now: int) -> None:
         if not given and person.agrees(consent, now):
@@ -172,6 +181,7 @@ class World:
         world.gone_people = {**older.gone_people, **self.gone_people}
         world.gone_sessions = self.gone_sessions | older.gone_sessions
         world.clicks = dict(self.clicks)
+        world.ends = dict(self.ends)
         world.refused = dict(self.refused)
         for (id, consent), times in self.refused.items():
             if times > older.refused.get((id, consent), 0) and id in world.people:
@@ -184,5 +194,5 @@ class World:
         for item in world.items():
             item.clicked = world.clicks.get(item.id)
             if item.id in world.gone_items and not item.final:
-                world.finish(item)
+                world.finish(item, world.ends[item.owner])
         return world
