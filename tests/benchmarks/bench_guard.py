@@ -104,7 +104,7 @@ class _KeepsNothing:
 
     def post(self, record: Any) -> None: ...
 
-    async def read(self, work: Callable[[Any], Any], *, snapshot: bool = True) -> Any:
+    async def read(self, work: Callable[[Any], Any], *, snapshot: bool = True, brief: bool = False) -> Any:
         return (await self._database.read(work, snapshot=snapshot))[0]
 
 

@@ -7,16 +7,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.stores import TENANT, Place, a_record
 
-from gptimage_core.accesslog.records import find, new_id, records_about
+from gptimage_core.accesslog.records import AccessRecord, find, new_id, records_about
 from gptimage_core.accesslog.sink import RecordSink
 from gptimage_core.errors import StoreError
 from gptimage_core.ports import records as port
+from gptimage_core.store.database import Nobody
 
 
 @pytest.fixture
@@ -110,6 +112,61 @@ def test_a_record_that_fails_fails_the_read(place: Place, sink: RecordSink) -> N
         sink.read_sync(lambda c: (2, record))  # the same id again
     assert sink.read_sync(lambda c: (3, a_record())) == 3
     assert len(place.database.read_sync(ids)) == 2
+
+
+def test_brief_reads_share_a_statement_with_their_records_and_fail_alone(
+    place: Place, sink: RecordSink
+) -> None:
+    """INVARIANT (no-record-no-access): each brief read of a group is answered with its own rows or its own
+    error; one that fails leaves no record, one without a record writes none, one without waiter is not done.
+    """
+    begun: list[int] = []
+
+    def reading(n: int) -> Callable[[sqlite3.Connection], tuple[int, AccessRecord | None]]:
+        def work(c: sqlite3.Connection) -> tuple[int, AccessRecord | None]:
+            begun.append(n)
+            assert c.execute("SELECT 1").fetchone() == (1,)
+            if n == 3:
+                raise ZeroDivisionError
+            return n, None if n == 5 else a_record("ann@example.org" if n == 7 else "ann", id=f"r{n}")
+
+        return work
+
+    async def main() -> list[int | BaseException]:
+        hold = threading.Event()
+        place.database.submit_write(lambda c: hold.wait(), Nobody())
+        tasks = [asyncio.create_task(sink.read(reading(n), brief=True)) for n in range(40)]
+        await asyncio.sleep(0)
+        tasks[9].cancel()
+        await asyncio.sleep(0)
+        hold.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = asyncio.run(main())
+    failed = {3: ZeroDivisionError, 7: StoreError, 9: asyncio.CancelledError}
+    for n, answer in enumerate(answers):
+        assert isinstance(answer, failed[n]) if n in failed else answer == n
+    assert sorted(begun) == [n for n in range(40) if n != 9]
+    assert sorted(place.database.read_sync(ids)) == sorted(
+        f"r{n}" for n in range(40) if n not in (3, 5, 7, 9)
+    )
+
+
+def test_a_group_of_brief_reads_falls_with_its_record(place: Place, sink: RecordSink) -> None:
+    """INVARIANT (no-record-no-access): where the statement of the records fails, nobody is answered."""
+
+    async def main() -> list[object]:
+        hold = threading.Event()
+        place.database.submit_write(lambda c: hold.wait(), Nobody())
+        twice = [a_record(id="one"), a_record(id="other"), a_record(id="one")]
+        tasks = [asyncio.create_task(sink.read(lambda c, r=r: (1, r), brief=True)) for r in twice]
+        await asyncio.sleep(0)
+        hold.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(answer) for answer in asyncio.run(main())] == [sqlite3.IntegrityError] * 3
+    assert place.database.read_sync(ids) == []
+    assert sink.read_sync(lambda c: (3, a_record())) == 3
 
 
 def test_a_writes_record_shares_the_writes_fate(place: Place, sink: RecordSink) -> None:

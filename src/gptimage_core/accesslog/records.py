@@ -17,18 +17,29 @@ from gptimage_core.errors import StoreError
 from gptimage_core.ports.records import AccessRecord, Touched
 from gptimage_core.store.state import new_id
 
-__all__ = ["AccessRecord", "Row", "Touched", "encode", "find", "insert", "new_id", "records_about"]
+__all__ = [
+    "AccessRecord",
+    "Row",
+    "Touched",
+    "at_once",
+    "encode",
+    "find",
+    "insert",
+    "insert_some",
+    "new_id",
+    "records_about",
+]
 
 _COLUMNS = (
     "id, at, tenant, actor_kind, actor, purpose, operation, categories, rules, digest, version, statement,"
     " counts, touched"
 )
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_GROUPS = (64, 32, 16, 8, 4, 2, 1)
 # One statement for many rows: between statements the threads pass Python's lock around, and that costs most.
+_SIZES = (128, 96, 64, 48, *range(32, 0, -1))
 _INSERT = {
     size: f"INSERT INTO gp_access_record ({_COLUMNS}) VALUES {', '.join([_ROW] * size)}"  # noqa: S608
-    for size in _GROUPS
+    for size in _SIZES
 }
 
 _json = msgspec.json.Encoder(order="deterministic").encode
@@ -68,11 +79,22 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Insert the rows in this order, inside the caller's write transaction, numbered in order of commits."""
     if not connection.in_transaction:
         raise StoreError("access records are written inside a write transaction")
-    done = 0
-    for size in _GROUPS:
-        while len(rows) - done >= size:
-            connection.execute(_INSERT[size], [value for row in rows[done : done + size] for value in row])
-            done += size
+    while rows:
+        rows = rows[insert_some(connection, rows) :]
+
+
+def at_once(waiting: int) -> int:
+    """How many of the waiting rows one statement takes."""
+    return next((size for size in _SIZES if size <= waiting), 0)
+
+
+def insert_some(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+    """Insert the first of the rows in one statement; gives how many. Outside of a transaction the statement
+    is one of its own: all of them are durable, or none."""
+    size = at_once(len(rows))
+    if size:
+        connection.execute(_INSERT[size], [value for row in rows[:size] for value in row])
+    return size
 
 
 def find(connection: sqlite3.Connection, id: str) -> AccessRecord | None:

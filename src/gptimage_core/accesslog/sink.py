@@ -2,10 +2,14 @@
 
 INVARIANT (no-record-no-access): an answer whose record could not be committed is not given.
 
-Records that wait are committed together in the writer's thread. While one group is being made durable the
-next one gathers. The linger is adaptive: none after a group of fewer than four, and after a larger one at
-most a millisecond, until as many wait as last time. An error fails every access of the group: what fails
-is the disk or the database, not one record (a record that cannot be encoded fails alone, before).
+Records that wait are committed together in the writer's thread, by one statement. While one group is being
+made durable the next one gathers. The linger is adaptive: none after a group of fewer than four; after a
+larger one some ten microseconds at a time, while records still come in and fewer wait than last time.
+An error fails every access of the group: what fails is the disk or the database, not one record (a record
+that cannot be encoded fails alone, before).
+A brief read (one row by its key) runs in the writer's thread itself, right before its record: with many
+readers, passing Python's lock from thread to thread costs more than such a read. It waits for nothing that
+its record would not wait for.
 """
 
 from __future__ import annotations
@@ -14,27 +18,41 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 from gptimage_core.accesslog._spool import Spool, orphans
-from gptimage_core.accesslog.records import AccessRecord, Row, encode, find, insert
+from gptimage_core.accesslog.records import AccessRecord, Row, at_once, encode, find, insert, insert_some
 from gptimage_core.errors import StoreError
-from gptimage_core.store.database import Database, Later, Mailboxes, Nobody, Reply, SyncReply
+from gptimage_core.store.database import (
+    Database,
+    Later,
+    Mailboxes,
+    Nobody,
+    ReadJob,
+    Reply,
+    SyncReply,
+    send_all,
+)
 
 __all__ = ["RecordSink"]
 
 T = TypeVar("T")
 
 _MANY = 4
-_LINGER_SECONDS = 0.001
+_NAPS, _NAP_SECONDS = 10, 0.00002
+_CLOSING_SECONDS = 0.001
 _NOBODY = Nobody()
+_Work: TypeAlias = Callable[[sqlite3.Connection], tuple[object, AccessRecord | None]]
 
 
 class _Waiting(NamedTuple):
-    row: Row
+    """A record that waits with the answer that waits for it, or a brief read that will make both."""
+
+    row: Row | None
     reply: Reply
     value: object
     posted: bool
+    work: _Work | None = None
 
 
 class RecordSink:
@@ -51,7 +69,6 @@ class RecordSink:
         self._group: list[_Waiting] = []
         self._committing = False
         self._last_group = 0
-        self._enough = threading.Event()
         self._spool: Spool | None = None
         self._closed = False
         self._adopt()
@@ -70,12 +87,22 @@ class RecordSink:
         reply.wait()
 
     async def read(
-        self, work: Callable[[sqlite3.Connection], tuple[T, AccessRecord | None]], *, snapshot: bool = True
+        self,
+        work: Callable[[sqlite3.Connection], tuple[T, AccessRecord | None]],
+        *,
+        snapshot: bool = True,
+        brief: bool = False,
     ) -> T:
         """Run `work` on a reader; its answer comes when its record is durable.
 
         The reader's thread hands the record on to the writer's: the event loop is woken once, at the end.
+        `brief`: it is one statement that takes microseconds whatever the data, so run it where records are
+        written. A failure of one fails that one alone.
         """
+        if brief:
+            reply = self._mailboxes.here()
+            self._enqueue(_Waiting(None, reply, None, False, work))
+            return cast(T, await reply.future)
         return cast(T, await self._database.read(self._recorded(work), snapshot=snapshot))
 
     def read_sync(
@@ -100,12 +127,12 @@ class RecordSink:
         with self._lock:
             self._closed = True
         while self._committing:  # groups that are under way answer their waiters first
-            time.sleep(_LINGER_SECONDS)
+            time.sleep(_CLOSING_SECONDS)
         if self._spool is None:
             return
         spool, self._spool = self._spool, None
         try:
-            rows = [waiting.row for waiting in self._waiting]  # what a failed group has left
+            rows = [w.row for w in self._waiting if w.row is not None]  # what a failed group has left
             self._database.write_sync(lambda connection: insert(connection, rows))
         except BaseException:
             spool.abandon()
@@ -143,29 +170,36 @@ class RecordSink:
                 self._spool.append(posted)
             self._waiting.append(waiting)
             if self._committing:
-                if len(self._waiting) >= self._last_group:
-                    self._enough.set()
                 return
             self._committing = True
         self._submit()
 
     def _submit(self) -> None:
         try:
-            self._database.submit_write(self._commit, _GroupReply(self))
+            self._database.submit_statement(self._commit, _GroupReply(self))
         except BaseException as error:
             with self._lock:
                 self._group, self._waiting = self._waiting, []
             self.settle(False, error)
 
     def _commit(self, connection: sqlite3.Connection) -> None:
-        """In the writer's thread, inside its transaction: linger a little, take all, insert."""
-        if self._last_group >= _MANY and len(self._waiting) < self._last_group:
-            self._enough.clear()
-            if len(self._waiting) < self._last_group:
-                self._enough.wait(_LINGER_SECONDS)
+        """In the writer's thread: linger a little, take a group, do its brief reads, insert its records.
+
+        The INSERT is the only statement that writes and a transaction of its own: it is durable when it has
+        run, and whoever waits is answered after that.
+        """
+        seen = 0
+        for _ in range(_NAPS if self._last_group >= _MANY else 0):
+            if not seen < len(self._waiting) < self._last_group:
+                break
+            seen = len(self._waiting)
+            time.sleep(_NAP_SECONDS)
         with self._lock:
-            self._group, self._waiting = self._waiting, []
-        insert(connection, [waiting.row for waiting in self._group])
+            size = at_once(len(self._waiting))
+            self._group, self._waiting = self._waiting[:size], self._waiting[size:]
+        done = (w if w.work is None else _read(connection, w.work, w.reply) for w in self._group)
+        self._group = [waiting for waiting in done if waiting is not None]
+        insert_some(connection, [waiting.row for waiting in self._group if waiting.row is not None])
 
     def settle(self, ok: bool, error: object) -> None:
         """Called once per group, after its commit or its failure: answer everybody, start the next group."""
@@ -180,8 +214,7 @@ class RecordSink:
             self._committing = more
             if ok and self._spool is not None and not any(waiting.posted for waiting in self._waiting):
                 self._spool.clear()
-        for waiting in group:
-            waiting.reply.send(ok, waiting.value if ok else error)
+        send_all((waiting.reply, ok, waiting.value if ok else error) for waiting in group)
         if more:
             self._submit()
 
@@ -194,6 +227,22 @@ class RecordSink:
 
             self._database.write_sync(commit)
             path.unlink(missing_ok=True)
+
+
+def _read(connection: sqlite3.Connection, work: _Work, reply: Reply) -> _Waiting | None:
+    """Do a brief read; `None` where nobody waits for it any more, or it was answered with its error."""
+    answer = ReadJob(work, reply, False).run(connection)
+    if answer is None:
+        return None
+    _, ok, value = answer
+    if ok:
+        result, record = cast(tuple[object, AccessRecord | None], value)
+        try:
+            return _Waiting(None if record is None else encode(record), reply, result, False)
+        except BaseException as error:
+            value = error
+    reply.send(False, value)
+    return None
 
 
 class _GroupReply:

@@ -173,7 +173,9 @@ class Guard:
                     scope is None and not plan.basis.release and not plan.basis.tell
                 ):  # the usual way, straight
                     return await self.sink.read(
-                        reading(plan, handle, now, args), snapshot=plan.touch is not None
+                        reading(plan, handle, now, args),
+                        snapshot=plan.touch is not None,
+                        brief=plan.brief,
                     )
                 return await self._read(plan, handle, now, args, scope)
             return await self._write(plan, view, handle, now, args, scope)

@@ -59,7 +59,7 @@ class Plan(Struct, frozen=True):
     `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
     UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
     know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
-    names its one row by an argument.
+    names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key.
     """
 
     verb: str
@@ -75,6 +75,7 @@ class Plan(Struct, frozen=True):
     ending: int | None = None
     idle: bool = False
     by_key: ByKey | None = None
+    brief: bool = False
 
 
 class Planner:
@@ -162,6 +163,7 @@ class Planner:
             updater=updater,
             ending=None if updater is None else updater.ending,
             by_key=_by_key(tree, shaped, target, decided, profile),
+            brief=_is_brief(tree, shaped, basis) and _is_own(decided),
         )
 
     def _basis(
@@ -244,6 +246,26 @@ def _by_key(
             text = direct or Binder(shaped.text)
             return ByKey(value.index, text, sql, len(target.subjects) == 1 and _is_own(decided))
     return None
+
+
+def _is_brief(tree: nodes.Statement, shaped: Shaped, basis: Basis) -> bool:
+    """Whether the statement is `SELECT … FROM t WHERE key = ? AND …` and nothing more: a look-up."""
+    body = tree.body
+    if not isinstance(body, nodes.Query) or tree.ctes or len(tree.cores) != 1 or shaped.touch is not None:
+        return False
+    (core,) = tree.cores
+    if len(core.sources) != 1 or core.sources[0].entry is None or basis.max_rows or basis.min_persons:
+        return False
+    key, where = core.sources[0].entry.key, core.where
+    terms = where.operands if isinstance(where, nodes.Logic) and where.op == "AND" else [where]
+    return any(
+        isinstance(term, nodes.Binary)
+        and term.op in ("=", "==")
+        and isinstance(term.left, nodes.ColumnRef)
+        and term.left.name == key
+        and isinstance(term.right, nodes.Parameter)
+        for term in terms
+    )
 
 
 def _direct(body: nodes.Update, shaped: Shaped, target: Table, at: int, profile: Profile) -> Binder | None:

@@ -61,10 +61,16 @@ class RecordSink(Protocol):
         ...
 
     async def read(
-        self, work: Callable[[sqlite3.Connection], tuple[T, AccessRecord | None]], *, snapshot: bool = True
+        self,
+        work: Callable[[sqlite3.Connection], tuple[T, AccessRecord | None]],
+        *,
+        snapshot: bool = True,
+        brief: bool = False,
     ) -> T:
         """Run a read; give its answer once its record is durable. Without a record it comes at once.
 
-        `snapshot`: in one read transaction; right to leave out for exactly one statement.
+        `snapshot`: in one read transaction; right to leave out for exactly one statement. `brief`: exactly
+        one statement, done in microseconds whatever the data (one row by its key), so that it may run on the
+        connection that writes the records.
         """
         ...

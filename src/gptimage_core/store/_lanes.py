@@ -12,10 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from gptimage_core.errors import StorageFull, StoreError
-from gptimage_core.store._replies import Reply, raisable
+from gptimage_core.store._replies import Answer, Reply, raisable
 
 __all__ = ["Answer", "Job", "Later", "Pool", "ReadJob", "WriteJob", "guarded", "refuse_cursor"]
 
@@ -65,9 +65,6 @@ class Later:
 
     def __init__(self, start: Callable[[Reply], None]) -> None:
         self.start = start
-
-
-Answer: TypeAlias = tuple[Reply, bool, object]
 
 
 class Job(Protocol):

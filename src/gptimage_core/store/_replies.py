@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Iterable
 from queue import SimpleQueue
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
-__all__ = ["AsyncReply", "Mailboxes", "Nobody", "Reply", "SyncReply", "raisable"]
+__all__ = ["Answer", "AsyncReply", "Mailboxes", "Nobody", "Reply", "SyncReply", "raisable", "send_all"]
 
 
 class Reply(Protocol):
@@ -26,6 +27,9 @@ class Reply(Protocol):
     def gone(self) -> bool:
         """Whether nobody waits any more: work that has not started is then not started."""
         ...
+
+
+Answer: TypeAlias = tuple[Reply, bool, object]
 
 
 def raisable(error: BaseException) -> BaseException:
@@ -47,9 +51,12 @@ class _Mailbox:
         self._items: deque[tuple[asyncio.Future[object], bool, object]] = deque()
         self._awake = False
 
-    def post(self, future: asyncio.Future[object], ok: bool, value: object) -> None:
-        # Append first, look second: `_drain` clears the mark before it empties, so no item is left behind.
+    def put(self, future: asyncio.Future[object], ok: bool, value: object) -> None:
+        """Leave an answer; `wake` must follow."""
         self._items.append((future, ok, value))
+
+    def wake(self) -> None:
+        # Append first, look second: `_drain` clears the mark before it empties, so no item is left behind.
         if not self._awake:
             self._awake = True
             try:
@@ -97,7 +104,13 @@ class AsyncReply:
         self.future = future
 
     def send(self, ok: bool, value: object) -> None:
-        self._box.post(self.future, ok, value)
+        self._box.put(self.future, ok, value)
+        self._box.wake()
+
+    def put(self, ok: bool, value: object) -> _Mailbox:
+        """`send` without the wake-up, which the mailbox that it gives must get."""
+        self._box.put(self.future, ok, value)
+        return self._box
 
     def gone(self) -> bool:
         return self.future.cancelled()
@@ -122,6 +135,20 @@ class SyncReply:
         if ok:
             return value
         raise cast(BaseException, value)
+
+
+def send_all(answers: Iterable[Answer]) -> None:
+    """Answer many. A loop is woken once, when all its answers lie there: woken by the first, it would take
+    Python's lock for that one alone, and the thread that answers would wait for the lock before each other.
+    """
+    boxes: set[_Mailbox] = set()
+    for reply, ok, value in answers:
+        if isinstance(reply, AsyncReply):
+            boxes.add(reply.put(ok, value))
+        else:
+            reply.send(ok, value)
+    for box in boxes:
+        box.wake()
 
 
 class Nobody:

@@ -22,10 +22,21 @@ from typing import TypeVar, cast
 
 from gptimage_core.errors import StoreError
 from gptimage_core.store._lanes import Job, Later, Pool, ReadJob, WriteJob
-from gptimage_core.store._replies import Mailboxes, Nobody, Reply, SyncReply
+from gptimage_core.store._replies import Mailboxes, Nobody, Reply, SyncReply, send_all
 from gptimage_core.store._sessions import Session, SessionJob
 
-__all__ = ["Database", "Later", "Mailboxes", "Nobody", "Reply", "Session", "SyncReply", "connect"]
+__all__ = [
+    "Database",
+    "Later",
+    "Mailboxes",
+    "Nobody",
+    "ReadJob",
+    "Reply",
+    "Session",
+    "SyncReply",
+    "connect",
+    "send_all",
+]
 
 T = TypeVar("T")
 
@@ -154,6 +165,11 @@ class Database:
     def submit_write(self, work: Callable[[sqlite3.Connection], object], reply: Reply) -> None:
         """Queue a write and return at once; `reply` is answered from the writer's thread after the commit."""
         self._writing.submit(WriteJob(work, reply))
+
+    def submit_statement(self, work: Callable[[sqlite3.Connection], object], reply: Reply) -> None:
+        """`submit_write` for work whose only write is one statement: its own transaction, durable when it
+        has run. Python's lock is then passed around once, and not around BEGIN and COMMIT as well."""
+        self._writing.submit(ReadJob(work, reply, False))
 
     # Sessions
 
