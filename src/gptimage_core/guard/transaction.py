@@ -140,11 +140,9 @@ class TransactionScope:
         cancelled: asyncio.CancelledError | None = None
         while not commit.done():
             try:
-                await asyncio.shield(commit)
+                await asyncio.wait([commit])  # cancels nothing, and raises nothing of the commit's own
             except asyncio.CancelledError as error:
                 cancelled = error
-            except Exception:  # noqa: S110 - its own error is raised by `result` below
-                pass
         commit.result()
         self.records, self._written = [], []
         if cancelled is not None:
