@@ -1,7 +1,13 @@
 """Measuring beside a peer: interleaved medians, ratios as the bar, absolutes only reported.
 
-A benchmark module of this package exposes `def benches() -> Iterable[Bench]`. Both sides of a `Bench` are
-called in turns (A B A B …), so that what the machine does meanwhile falls on both alike.
+A benchmark module of this package exposes `def benches() -> Iterable[Bench]`; it says there what is compared
+and why that is fair, and asserts that both sides give the same before it yields. How each line is measured:
+
+ 1. both sides warm up, for three calls and some batch's time; then what lives is frozen out of the collector
+ 2. rounds: a short batch of each, right after one another, which side first changing from round to round, the
+    collector run before each batch and off in it. So what else the machine does falls on both alike
+ 3. the ratio is the median of the rounds' ratios, and not the ratio of two medians: a slow second of the
+    machine makes both of a round's figures larger, and leaves their ratio
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["Bench", "Result", "measure"]
 
-_BATCH_SECONDS = 0.02
+_BATCH_SECONDS, _WARM_CALLS = 0.01, 3
 
 
 def _nothing() -> None:
@@ -34,7 +40,7 @@ class Bench:
     peer: Callable[[], object] | None = None
     limit: float | None = None
     per: int = 1
-    rounds: int = 25
+    rounds: int = 51
     close: Callable[[], object] = field(default=_nothing)
 
 
@@ -51,17 +57,21 @@ class Result:
 
 
 def measure(bench: Bench) -> Result:
-    """Time both sides in turns; the garbage collector runs between batches only."""
+    """Time both sides in turns; see the docstring of this module."""
+    ours: list[float] = []
+    peers: list[float] = []
     try:
-        calls = _calls(bench.ours)
-        peer_calls = _calls(bench.peer) if bench.peer else 0
-        ours: list[float] = []
-        peers: list[float] = []
+        sides = [(bench.ours, _calls(bench.ours), ours)]
+        if bench.peer:
+            sides.append((bench.peer, _calls(bench.peer), peers))
+        gc.collect()
+        gc.freeze()
         for _ in range(bench.rounds):
-            ours.append(_batch(bench.ours, calls) / bench.per * 1e6)
-            if bench.peer:
-                peers.append(_batch(bench.peer, peer_calls) / bench.per * 1e6)
+            for work, calls, times in sides:
+                times.append(_batch(work, calls) / bench.per * 1e6)
+            sides.reverse()
     finally:
+        gc.unfreeze()
         bench.close()
     if not peers:
         return Result(bench.name, statistics.median(ours), None, None, bench.limit, bench.limit is None)
@@ -71,12 +81,15 @@ def measure(bench: Bench) -> Result:
 
 
 def _calls(work: Callable[[], object]) -> int:
-    """How many calls fill a batch; the first one warms up."""
-    work()
+    """How many calls fill a batch, after warming up."""
+    for _ in range(_WARM_CALLS):
+        work()
     start = time.perf_counter()
-    work()
-    once = time.perf_counter() - start
-    return max(1, min(10_000, int(_BATCH_SECONDS / max(once, 1e-7))))
+    calls = 0
+    while calls < 10_000 and time.perf_counter() - start < _BATCH_SECONDS:
+        work()
+        calls += 1
+    return max(1, calls)
 
 
 def _batch(work: Callable[[], object], calls: int) -> float:
