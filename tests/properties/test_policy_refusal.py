@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -99,7 +100,20 @@ FORM = {
     "form",
     "too-small",
 }
-VALUES_OUT_OF_FORM = st.sampled_from(("1.5", "[1.5]", "[[]]", '["1 5"]', "{ a = 1.5 }", "[]"))
+OUT_OF_FORM = (
+    "1.5",
+    "[1.5]",
+    "[[]]",
+    '["1 5"]',
+    "{ a = 1.5 }",
+    "{}",
+    "[]",
+    '""',
+    "nan",
+    "true",
+    "-1",
+    "2026-01-01",
+)
 KEYS = sorted(
     place.key
     for path, place in scan(POLICY).items()
@@ -116,10 +130,19 @@ def only_form(text: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(PLACES), VALUES_OUT_OF_FORM)
+@given(st.sampled_from(PLACES), st.sampled_from(OUT_OF_FORM))
 def test_a_fault_of_form_has_no_echo(place: Place, value: str) -> None:
     """INVARIANT (no-echo): in an otherwise good policy a value out of form gives faults of form only."""
     only_form(POLICY[: place.start] + value + POLICY[place.end :])
+
+
+@pytest.mark.sweep
+@settings(max_examples=len(OUT_OF_FORM), deadline=None)
+@given(st.sampled_from(OUT_OF_FORM))
+def test_no_fault_of_form_has_an_echo(value: str) -> None:
+    """INVARIANT (no-echo), at every place of the policy."""
+    for place in PLACES:
+        only_form(POLICY[: place.start] + value + POLICY[place.end :])
 
 
 @settings(max_examples=200, deadline=None)

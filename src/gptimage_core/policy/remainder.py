@@ -189,15 +189,17 @@ def _item(value: object, kind: Any) -> Any:
 
 def _is_readable(value: object) -> bool:
     """Whether the names in a slot can be told: a name, or a list of names, words and conditions."""
-    if isinstance(value, list):
-        return bool(value) and all(not isinstance(each, list) and _is_readable(each) for each in value)
-    if isinstance(value, dict):
-        try:
-            msgspec.convert(value, Condition, strict=True)
-        except msgspec.ValidationError:
-            return any(isinstance(value.get(key), str) for key in ("fact", "consent"))
-        return True
-    return isinstance(value, str) and _NAME.match(value) is not None
+    items = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+    return bool(items) and all(_names_are_told(each) for each in items)
+
+
+def _names_are_told(item: object) -> bool:
+    if isinstance(item, dict):
+        named = [item[key] for key in ("fact", "consent") if key in item]
+        if not named:
+            return bool(item) and _item(item, Condition) is not None
+        return all(isinstance(each, str) and _NAME.match(each) for each in named)
+    return isinstance(item, str) and _NAME.match(item) is not None
 
 
 def _texts(value: object) -> Iterator[str]:
