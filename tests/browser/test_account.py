@@ -30,9 +30,7 @@ def _with_an_image(visit: Visit, server: LiveServer, email: str) -> tuple[str, b
         made = curl.post("/studio", json={"prompt": PROMPT, "size": "sketch"}).json()
         until(lambda: curl.get(f"/jobs/{made['job']}").json()["done"])
         picture = curl.get(f"/images/{made['id']}/picture").content
-        visit.context.add_cookies(
-            [{"name": name, "value": value, "url": server.address} for name, value in curl.cookies.items()]
-        )
+        visit.take(curl.cookies)
     return person, picture
 
 
@@ -171,9 +169,7 @@ def test_the_right_to_an_export_needs_no_terms(server: LiveServer, visit: Come) 
     with server.visitor() as curl:
         server.sign_up(curl, "no.terms@example.org", accept=False)
         assert curl.get("/studio", headers=JSON).status_code == 403
-        own.context.add_cookies(
-            [{"name": name, "value": value, "url": server.address} for name, value in curl.cookies.items()]
-        )
+        own.take(curl.cookies)
     page.goto("/studio")
     page.wait_for_url("**/welcome")
     page.goto("/account/export")

@@ -117,6 +117,12 @@ class Visit:
         page.on("console", self._note_console)
         return page
 
+    def take(self, cookies: Any) -> None:
+        """Go on as whoever these cookies (of an httpx client) sign in."""
+        self.context.add_cookies(
+            [{"name": name, "value": value, "url": self.address} for name, value in cookies.items()]
+        )
+
     def look(self, name: str, *, narrow: bool = True) -> None:
         """Everything that can be asked of the page as it is now, in both modes and at both phone widths."""
         page = self.page
