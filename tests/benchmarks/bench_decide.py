@@ -1,9 +1,9 @@
 """The decision: beside a hand-written if-chain, at a thousand rules beside twenty, and loading them.
 
 Both sides of the first line take the same 2,000 random accesses and give effect and reasons, and are first
-shown to agree on each. The second line decides as many accesses of the same mix of hits. The third parses, checks,
-compiles and decides once (what a compiler puts off, it pays there), beside tomllib's parse of the same text
-and nothing else.
+shown to agree on each. The second line decides as many accesses of the same mix of hits. The third parses,
+checks, compiles and decides once (what a compiler puts off, it pays there), beside tomllib's parse of the
+same text and nothing else.
 """
 
 from __future__ import annotations
