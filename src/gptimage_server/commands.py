@@ -23,13 +23,14 @@ __all__ = ["serve", "training"]
 
 
 def serve(nouns: Any) -> None:
-    """Register `serve`: `gptimage serve run [--host] [--port]`; other settings come from GPTIMAGE_*."""
+    """Register `serve`: `gptimage serve run [--host] [--port] [--json]`; other settings come from GPTIMAGE_*."""
     noun = nouns.add_parser("serve", help="the reference server")
     verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
     words = "serve on http://127.0.0.1:8000 until interrupted; SIGHUP reads the policy anew"
     run = verbs.add_parser("run", help=words, description=words, epilog=EPILOG)
     run.add_argument("--host", help="address to listen on (GPTIMAGE_HOST)")
     run.add_argument("--port", type=int, help="port to listen on, 0 for a free one (GPTIMAGE_PORT)")
+    add_json(run)
     run.set_defaults(run=_run)
 
 
@@ -59,7 +60,9 @@ def _run(args: argparse.Namespace) -> int:
             print(f"the server does not start:\n{error}", file=sys.stderr)
             return Exit.REFUSED
         try:
-            print(f"gptimage serves {settings.address} (interrupt to stop)", flush=True)
+            words = f"gptimage serves {settings.address} (interrupt to stop)"
+            emit(args, {"address": settings.address, "pid": os.getpid()}, words)
+            sys.stdout.flush()
             return _serve(app, settings, listener)
         except KeyboardInterrupt:  # before the server listens for it, or handed on after its clean end
             return Exit.OK
