@@ -72,7 +72,7 @@ def test_a_live_server_keeps_its_last_good_policy_and_takes_the_next_over(tmp_pa
             retitled = re.sub(r'(?m)^title = ".*"$', 'title = "Rewritten"', good["policy-1.toml"].decode())
             refused("policy-1.toml", retitled, "version `1` has taken effect and was rewritten [history]")
 
-            effective = (int(time.time()) + 4) * 1_000_000
+            effective = (int(time.time()) + 9) * 1_000_000
             add_second(folder, effective)
             _hang_up(server)
             until(lambda: "version 2 takes effect" in server.printed())
