@@ -231,7 +231,7 @@ class World:
 
     async def sql(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         """Look at the database past the guard."""
-        return await self.engine.database.read(lambda connection: connection.execute(sql, args).fetchall())
+        return await self.engine._database.read(lambda connection: connection.execute(sql, args).fetchall())
 
     async def picture(self, owner: Actor = ANN, **values: Any) -> Any:
         """A saved picture of somebody's."""
@@ -269,7 +269,7 @@ async def opened(folder: Path, policy: str = POLICY) -> AsyncIterator[World]:
         yield World(engine, guard, ledger, tables)
     finally:
         guard.sink.close()  # type: ignore[attr-defined]  # the built-in sink has it
-        engine.database.close()
+        engine._database.close()
         ledger.close()
 
 

@@ -36,10 +36,12 @@ from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
 from gptimage_core.policy.succession import check_succession
 from gptimage_core.policy.timeline import Timeline
+from gptimage_core.policy.vocabulary import IDENTIFIER
 from gptimage_core.ports.records import AccessRecord, RecordSink
 from gptimage_core.store import denials
 from gptimage_core.store.database import Database
 from gptimage_core.store.denials import Denial
+from gptimage_core.store.fence import Fence
 from gptimage_core.vault.context import Context
 from gptimage_core.vault.vault import Vault
 
@@ -68,11 +70,14 @@ class Guard:
     ) -> None:
         self.compiled = compiled
         self.datamap = datamap
-        self.database = database
+        self._database = database
         self.sink = sink
         self.clock = clock
         self.vault = vault
         self.tell = tell
+        self._fence = Fence(
+            {t.name: frozenset(c.name for c in t.columns if c.category == IDENTIFIER) for t in datamap.tables}
+        )
         self._catalog = Catalog.of(datamap)
         self._sealer = Sealer(vault, datamap, compiled.timeline)
         self._planner = Planner(Book(compiled, datamap), self._catalog, self._sealer)
@@ -190,16 +195,16 @@ class Guard:
         work = reading(plan, handle, now, args)
         tell = self.tell if plan.basis.tell else None
         if scope is not None:
-            answer, record = await scope.run_plain(work)
+            answer, record = await scope._run_plain(work)
             scope.records.append(record)
             if tell is not None:
-                await scope.run(lambda connection: tell(connection, record))
+                await scope._run(lambda connection: tell(connection, record))
             return answer
         if tell is not None:
-            answer, record = await self.database.read(work)
-            await self.database.write(_both(self.sink.write_in, tell, record))
+            answer, record = await self._database.read(work)
+            await self._database.write(_both(self.sink.write_in, tell, record))
             return answer
-        answer, record = await self.database.read(work, snapshot=plan.touch is not None)
+        answer, record = await self._database.read(work, snapshot=plan.touch is not None)
         self.sink.post(record)
         return answer
 
@@ -224,8 +229,8 @@ class Guard:
             return answer, record
 
         if scope is None:
-            return (await self.database.write(recorded))[0]
-        answer, record = await scope.run(recorded)
+            return (await self._database.write(recorded))[0]
+        answer, record = await scope._run(recorded)
         scope.wrote(record)
         return answer
 
@@ -262,7 +267,7 @@ class Guard:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in rows]
 
-        return await (self.database.write(work) if scope is None else scope.run(work))
+        return await (self._database.write(work) if scope is None else scope._run(work))
 
     # Denials
 
@@ -292,11 +297,11 @@ class Guard:
 
     async def write_denial(self, denial: Denial) -> None:
         """Record a denial in a transaction of its own."""
-        await self.database.write(lambda connection: denials.record(connection, denial))
+        await self._database.write(lambda connection: denials.record(connection, denial))
 
     async def explain_denial(self, id: str) -> Denial | None:
         """The recorded denial with this id, for operators; `None` where there is none."""
-        return await self.database.read(lambda connection: denials.lookup(connection, id))
+        return await self._database.read(lambda connection: denials.lookup(connection, id))
 
     # Blobs
 
@@ -336,7 +341,7 @@ class Guard:
         now = self.clock.now()
         work = judge(self, handle, now, category, operation, recipient, subjects, values or {}, statement)
         try:
-            return await (self.database.write(work) if scope is None else scope.run(work))
+            return await (self._database.write(work) if scope is None else scope._run(work))
         except Refused as refused:
             raise await self._denied(refused, now, scope) from None
 
@@ -344,8 +349,10 @@ class Guard:
         self, work: Callable[[sqlite3.Connection], T], scope: TransactionScope | None = None
     ) -> T:
         """Run the core's own work (`store.consents`, `store.subjects`, …) in a write transaction, or in the
-        application's open one. Application tables are not reached this way: it is the core's trusted path."""
-        return await (self.database.write(work) if scope is None else scope.run(work))
+        application's open one. The connection is fenced: it reaches the core's tables, of the application's
+        their keys and technical columns and a DELETE, and nothing else (`GuardError`)."""
+        fenced = self._fence.around(work)
+        return await (self._database.write(fenced) if scope is None else scope._run(fenced))
 
 
 def _both(

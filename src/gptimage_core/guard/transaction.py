@@ -67,19 +67,19 @@ class TransactionScope:
 
     async def open_point(self, name: str) -> None:
         """Open a savepoint."""
-        await self.run_plain(_statement(f'SAVEPOINT "{name}"'))
+        await self._run_plain(_statement(f'SAVEPOINT "{name}"'))
         self._points.append((name.lower(), len(self._written)))
 
     async def back_to(self, name: str) -> None:
         """Undo everything since the savepoint, which stays open."""
-        await self.run_plain(_statement(f'ROLLBACK TO SAVEPOINT "{name}"'))
+        await self._run_plain(_statement(f'ROLLBACK TO SAVEPOINT "{name}"'))
         at = self._point(name)
         self._undone(self._points[at][1])
         del self._points[at + 1 :]
 
     async def close_point(self, name: str) -> None:
         """Forget the savepoint and those inside it; what was written since stays."""
-        await self.run_plain(_statement(f'RELEASE SAVEPOINT "{name}"'))
+        await self._run_plain(_statement(f'RELEASE SAVEPOINT "{name}"'))
         del self._points[self._point(name) :]
 
     def wrote(self, record: AccessRecord) -> None:
@@ -102,12 +102,12 @@ class TransactionScope:
         """Make the transaction refuse everything but its rollback."""
         self.spoiled = why
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in the transaction; its SQL is undone as a whole when it raises."""
-        return await self.run_plain(_all_or_nothing(work))
+        return await self._run_plain(_all_or_nothing(work))
 
-    async def run_plain(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """`run` for work that changes nothing, or only opens and closes savepoints."""
+    async def _run_plain(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`_run` for work that changes nothing, or only opens and closes savepoints."""
         if self.spoiled:
             raise GuardError(self.spoiled)
         return await self._session.run(work)

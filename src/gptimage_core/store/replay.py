@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Value
 from gptimage_core.errors import StoreError
+from gptimage_core.store.fence import lifted
 from gptimage_core.store.ledger import Entry, Handler, Kind, NegativeLedger, _fault
 from gptimage_core.store.negative import BUILT_IN
 from gptimage_core.store.state import new_id
@@ -141,8 +142,9 @@ def _handlers(ledger: NegativeLedger, kind: str) -> list[Handler]:
 
 
 def _apply(connection: sqlite3.Connection, ledger: NegativeLedger, entry: Entry) -> None:
-    for handler in _handlers(ledger, entry.kind):
-        handler(connection, entry)
+    with lifted(connection):
+        for handler in _handlers(ledger, entry.kind):
+            handler(connection, entry)
 
 
 def _catch_up(connection: sqlite3.Connection, ledger: NegativeLedger) -> int:

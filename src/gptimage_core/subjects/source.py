@@ -146,7 +146,7 @@ class Source:
                     connection, section, permitted, self._actor.tenant, self.person, start, self._page
                 )
 
-            rows, after = self._wait(self._guard.database.read(work))
+            rows, after = self._wait(self._guard._database.read(work))
             if rows:
                 yield Page(section.name, tuple(sorted(permitted)), rows)
 

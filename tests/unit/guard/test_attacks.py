@@ -79,7 +79,7 @@ def test_a_trigger_of_the_application_is_its_own_affair(tmp_path: Path) -> None:
                 "CREATE TRIGGER noted AFTER DELETE ON page BEGIN INSERT INTO seen VALUES (1); END"
             )
 
-        await world.engine.database.write(prepare)
+        await world.engine._database.write(prepare)
         picture = await world.picture(ANN)
         async with world.own():
             await world.Page(id="page-1", picture=picture.id, text="once").save()
@@ -158,3 +158,63 @@ def test_statements_of_ever_other_lengths_do_not_fill_the_memory() -> None:
         texts = [key if isinstance(key, str) else key[0] for key in kept]
         assert sum(map(len, texts)) <= max(400_000, len(text))
         assert number in kept.values()
+
+
+def test_the_database_is_not_handed_out_once_a_guard_is_attached(tmp_path: Path) -> None:
+    """handle-is-open: what has the connection has every row; the error names the ways there are."""
+
+    async def scenario(world: World) -> None:
+        with pytest.raises(GuardError, match=r"`guard.in_transaction\(…\)`.*`guard.maintenance"):
+            _ = world.engine.database
+        for holder in (world.guard, world.engine):
+            assert "database" not in vars(holder)
+
+    in_world(tmp_path, scenario)
+
+
+COUNTED = "SELECT count(*), max(owner) FROM picture WHERE keep_ended IS NULL"
+TRUSTED_WORK = {
+    "reads what people have": "SELECT title FROM picture",
+    "compares it": "SELECT id FROM picture WHERE note IS NOT NULL",
+    "deletes by it": "DELETE FROM picture WHERE title = 'x'",
+    "writes it": "UPDATE picture SET title = 'x'",
+    "brings it back": "UPDATE picture SET keep_ended = NULL",
+    "gives it away": "UPDATE picture SET owner = 'bob'",
+    "makes a row": "INSERT INTO page (id) VALUES ('p')",
+    "copies it": "INSERT INTO gp_meta SELECT id, title FROM picture",
+    "asks a pragma": "PRAGMA table_info(picture)",
+    "attaches": "ATTACH ':memory:' AS other",
+    "makes a table": "CREATE TABLE copy AS SELECT id FROM picture",
+    "makes a temporary view": "CREATE TEMP VIEW copy AS SELECT id FROM picture",
+    "reads the schema": "SELECT sql FROM sqlite_master",
+    "ends the transaction": "COMMIT",
+}
+
+
+@pytest.mark.parametrize("attack", TRUSTED_WORK)
+def test_the_trusted_path_reaches_no_data_of_people(attack: str, tmp_path: Path) -> None:
+    """`in_transaction` is for the core's own tables: of the application's it reads keys and technical columns
+    and deletes by them; the fence is gone when the work is over, and it prepares kept texts again."""
+
+    async def scenario(world: World) -> None:
+        picture = await world.picture(ANN, title="x")
+        for inside in (False, True):
+
+            async def trusted(work: Any, inside: bool = inside) -> Any:
+                if not inside:
+                    return await world.guard.in_transaction(work)
+                async with world.own(), world.engine.transaction() as transaction:
+                    return await world.guard.in_transaction(work, transaction.scope)
+
+            with pytest.raises(GuardError, match="in_transaction"):
+                await trusted(lambda c: c.execute(TRUSTED_WORK[attack]).fetchall())
+            assert await trusted(lambda c: c.execute(COUNTED).fetchall()) == [(1, "ann")]
+        async with world.own():
+            assert await world.Picture.select(world.Picture.title) == [{"title": "x"}]
+        key = str(picture.id)
+        await world.guard.in_transaction(
+            lambda c: c.execute("DELETE FROM picture WHERE id = ?", (key,)).rowcount
+        )
+        assert await world.sql("SELECT count(*) FROM picture") == [(0,)]
+
+    in_world(tmp_path, scenario)

@@ -58,7 +58,7 @@ def test_a_foreign_id_and_a_missing_one_are_the_same(tmp_path: Path) -> None:
 
         async def ask(key: Any) -> list[Any]:
             statements: list[str] = []
-            for lane in (engine.database.read, engine.database.write):
+            for lane in (engine._database.read, engine._database.write):
                 await lane(
                     lambda c: c.set_trace_callback(lambda sql: statements.append(sql.replace(str(key), "K")))
                 )

@@ -45,9 +45,20 @@ class GovernedSQLite(Engine[Transaction]):
         self.engine_type = "sqlite"
         self.min_version_number = 3.35
         self.query_id = 0
-        self.database = Database(path, readers, detect_types=_DETECT)
+        self._database = Database(path, readers, detect_types=_DETECT)
         self._guard: Guard | None = None
         self.current_transaction = contextvars.ContextVar("gptimage_piccolo_transaction", default=None)
+
+    @property
+    def database(self) -> Database:
+        """The database itself, for migrations at the start. With a guard attached it is not handed out."""
+        if self._guard is not None:
+            raise GuardError(
+                "with a guard attached the database is not handed out: use queries under an access, "
+                "`guard.in_transaction(…)` for the core's own tables, `guard.maintenance(reason, ticket, "
+                "until)` for migrations"
+            )
+        return self._database
 
     # The guard
 
@@ -60,7 +71,7 @@ class GovernedSQLite(Engine[Transaction]):
         """Hand every statement from now on to `guard`. It cannot be taken off again."""
         if self._guard is not None and self._guard is not guard:
             raise GuardError("this engine has a guard already; one engine has one guard, for good")
-        if guard.database is not self.database:
+        if guard._database is not self._database:
             raise GuardError("the guard works on another database; open it with this engine's `database`")
         self._guard = guard
 
@@ -86,10 +97,10 @@ class GovernedSQLite(Engine[Transaction]):
             )
         work = _bare(sql, args)
         if transaction is not None:
-            return await transaction._scope().run(work)
+            return await transaction._scope()._run(work)
         if sql[:6] == "SELECT":
-            return await self.database.read(work, snapshot=False)
-        return await self.database.write(work)
+            return await self._database.read(work, snapshot=False)
+        return await self._database.write(work)
 
     async def run_ddl(self, ddl: str, in_pool: bool = False) -> Any:
         """Run a change of the schema: before a guard is attached, or inside `guard.maintenance(…)`."""
@@ -98,7 +109,7 @@ class GovernedSQLite(Engine[Transaction]):
         if self._guard is not None:
             return await self._guard.run_ddl(ddl, scope)
         work = _bare(ddl, ())
-        return await (self.database.write(work) if scope is None else scope.run(work))
+        return await (self._database.write(work) if scope is None else scope._run(work))
 
     def transaction(
         self, transaction_type: TransactionType = TransactionType.immediate, allow_nested: bool = True
@@ -125,7 +136,7 @@ class GovernedSQLite(Engine[Transaction]):
 
     async def close_connection_pool(self) -> None:
         """Finish accepted work and close the connections."""
-        await self.database.aclose()
+        await self._database.aclose()
 
     # What is refused
 

@@ -67,7 +67,7 @@ class Transaction(BaseTransaction):
     async def __aenter__(self) -> Transaction:
         outer = self.engine.current_transaction.get()
         if outer is None:
-            self.scope = await TransactionScope.begin(self.engine.database, self.engine.guard)
+            self.scope = await TransactionScope.begin(self.engine._database, self.engine.guard)
         else:
             self._root = outer._root
             scope = outer._scope()
