@@ -23,7 +23,7 @@ __all__ = ["serve", "training"]
 
 
 def serve(nouns: Any) -> None:
-    """Register `serve`: `gptimage serve run [--host] [--port] [--json]`; other settings come from GPTIMAGE_*."""
+    """Register `serve`: `serve run [--host] [--port] [--json]`; other settings come from GPTIMAGE_*."""
     noun = nouns.add_parser("serve", help="the reference server")
     verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
     words = "serve on http://127.0.0.1:8000 until interrupted; SIGHUP reads the policy anew"
