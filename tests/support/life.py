@@ -61,6 +61,14 @@ class Spy:
         self.fails = False
         self.hangs = False
         self.meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self.between: asyncio.Task[None] | None = None
+
+    def is_quiet(self) -> bool:
+        """Nobody is in between; what went wrong there is raised, since the runner forgets it."""
+        if self.between is None or not self.between.done():
+            return self.between is None
+        self.between.result()
+        return True
 
     async def send(self, payload: Mapping[str, Any]) -> Rendering:
         self.sent.append(dict(payload))
@@ -68,7 +76,8 @@ class Spy:
             raise RuntimeError(f"the renderer quotes {payload['prompt']}")  # as providers do (S10)
         if self.meanwhile is not None:
             # As a person would come in between: a request of its own, not one inside the job's.
-            await asyncio.create_task(self.meanwhile(), context=Context())
+            self.between = asyncio.create_task(self.meanwhile(), context=Context())
+            await asyncio.shield(self.between)
         if self.hangs:
             rendering = Rendering()
             rendering._work = asyncio.get_running_loop().create_future()
@@ -233,10 +242,11 @@ class House:
         self.do(self._run_jobs(until or self._nothing_left))
 
     async def _run_jobs(self, until: Callable[[], bool]) -> None:
+        self.spy.between = None
         stop = await jobs.begin(self.services)
         try:
             for _ in range(int(_NEVER / 0.004)):
-                if until():
+                if self.spy.is_quiet() and until():
                     return
                 await asyncio.sleep(0.004)
             raise AssertionError(f"the runner came to no end: {self.rows('SELECT * FROM jobs')}")

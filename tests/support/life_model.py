@@ -36,6 +36,9 @@ class Item:
     at: int
     parameters: dict[str, object]
     state: str = "waiting"
+    """waiting (or running), done, failed."""
+    tries: int = 0
+    """How often it was cut while it was drawn; after three it is given up."""
     books: str = "held"
     clicked: int | None = None
     """T0 of its deletion."""
