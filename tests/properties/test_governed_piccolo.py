@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.governed import ANN, NOW, World, opened
+from tests.support.governed import ANN, NOW, POLICY, World, opened
 
 from gptimage_core.clock import DAY
 from gptimage_core.decision.decide import decide
@@ -74,10 +74,10 @@ _Asked = tuple[Actor, str, str | None, dict[str, Any]]
 class _Stage:
     """The world of this module, and a loop to run in."""
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: Any, policy: str = POLICY) -> None:
         self.loop = asyncio.new_event_loop()
         self.stack = AsyncExitStack()
-        self.world: World = self.run(self.stack.enter_async_context(opened(folder)))
+        self.world: World = self.run(self.stack.enter_async_context(opened(folder, policy)))
         self.world.guard.tell = lambda connection, record: None
 
     def run(self, work: Any) -> Any:
@@ -91,6 +91,19 @@ class _Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stage]:
     made = _Stage(tmp_path_factory.mktemp("governed"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Stage]:
+    """A policy in which what is one's own is changed while private, and undone while not secret."""
+    when, undo = 'when = ["row_is_own"]', 'when = ["row_is_own", {'
+    fact = '{{ fact = "visibility", is = [{0}] }}'
+    assert POLICY.count(when) == POLICY.count(undo) == 1
+    policy = POLICY.replace(when, when[:-1] + ", " + fact.format('"private"') + "]")
+    policy = policy.replace(undo, undo[:-1] + fact.format('"private", "public"') + ", {")
+    made = _Stage(tmp_path_factory.mktemp("narrow"), policy)
     yield made
     made.close()
 
@@ -231,6 +244,62 @@ def test_update_changes_the_rows_that_decide_permits(
         assert {key for key in after if after[key] != before[key]} == allowed
 
     stage.run(check())
+
+
+@given(
+    rows=_ROWS,
+    people=_PEOPLE,
+    asked=_ACCESSES,
+    visibility=st.sampled_from(["private", "public", "secret", None]),
+    ends=st.sampled_from(["", "now", "never"]),
+)
+@_SLOW
+def test_a_fact_is_set_where_decide_permits_the_row_before_and_after(
+    narrow: _Stage,
+    rows: list[dict[str, Any]],
+    people: dict[str, Any],
+    asked: _Asked,
+    visibility: str | None,
+    ends: str,
+) -> None:
+    """S7, new-row-decided: as row security's WITH CHECK: all rows that may be changed, or none of them."""
+    world = narrow.world
+    updating = ("update", "correct") if asked[0].kind == "subject" else ("update",)
+
+    async def visible() -> dict[str, Any]:
+        found = await world.sql("SELECT CAST(id AS BLOB), visibility, keep_ended FROM picture")
+        return {key.decode(): rest for key, *rest in found}
+
+    async def check() -> None:
+        after = [{**row, "visibility": visibility} for row in rows]
+        if ends:
+            after = [{**row, "keep_ended": None} for row in after]
+        await _fill(world, after, people)
+        may_be = await _any_of(world, asked, updating, "picture")
+        await _fill(world, rows, people)
+        may_change = await _any_of(world, asked, updating, "picture")
+        if ends == "now":
+            each = [await _permitted(world, asked, "delete", category) for category in _CATEGORIES]
+            may_change &= set.intersection(*each)
+        if ends == "never":
+            may_change &= await _any_of(world, asked, updating, "note")
+            may_change &= await _any_of(world, asked, updating, "label")
+        before = await visible()
+        values: dict[Any, Any] = {world.Picture.visibility: visibility}
+        if ends:
+            values[world.Picture.keep_ended] = NOW if ends == "now" else None
+        async with _access(world, asked):
+            try:
+                await world.Picture.update(values, force=True)
+            except AccessDenied:
+                assert not may_change <= may_be or not may_change
+                assert await visible() == before
+                return
+        assert may_change <= may_be
+        for key, (shown, _) in (await visible()).items():
+            assert shown == (visibility if key in may_change else before[key][0])
+
+    narrow.run(check())
 
 
 @given(rows=_ROWS, people=_PEOPLE, asked=_ACCESSES)

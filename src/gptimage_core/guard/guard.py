@@ -8,6 +8,7 @@ The way of a statement (design, section 4):
  4. the answer leaves when the record is durable; earlier only where every rule that permits says so
 A denial is recorded in a transaction of its own before it is raised. INVARIANT (foreign-is-missing): rows of
 others are not matched, so a foreign id and a missing one run the same statements and give the same answer.
+INVARIANT (new-row-decided): where an UPDATE sets a fact of a row, the row it becomes is decided as well.
 """
 
 from __future__ import annotations

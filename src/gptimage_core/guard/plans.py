@@ -18,6 +18,7 @@ from gptimage_core.errors import GuardError
 from gptimage_core.guard import nodes
 from gptimage_core.guard.aggregates import refuse_other_than_figures
 from gptimage_core.guard.catalog import Catalog
+from gptimage_core.guard.fresh import fresh_rows
 from gptimage_core.guard.grammar import parse
 from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.params import Binder, binder
@@ -59,7 +60,8 @@ class Plan(Struct, frozen=True):
     `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
     UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
     know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
-    names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key.
+    names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key. `fresh`:
+    finds a changed row that may not be as it is now, for an UPDATE that sets a fact.
     """
 
     verb: str
@@ -75,6 +77,7 @@ class Plan(Struct, frozen=True):
     ending: int | None = None
     idle: bool = False
     by_key: ByKey | None = None
+    fresh: Binder | None = None
     brief: bool = False
 
 
@@ -150,18 +153,20 @@ class Planner:
         basis, decided = self._basis(view, shaped, target, restores)
         if basis.min_persons is not None:
             refuse_other_than_figures(tree)
+        fresh = fresh_rows(tree, target, profile)
         return Plan(
             verb=shaped.verb,
             shaped=shaped,
             text=Binder(shaped.text),
             touch=binder(shaped.touch),
-            quick=binder(_quick(tree, shaped, target, basis)),
+            quick=None if fresh is not None else binder(_quick(tree, shaped, target, basis)),
             reader=reader,
             basis=basis,
             target=target,
             inserter=inserter,
             updater=updater,
             ending=None if updater is None else updater.ending,
+            fresh=fresh,
             by_key=_by_key(tree, shaped, target, decided, profile),
             brief=_is_brief(tree, shaped, basis) and _is_own(decided),
         )

@@ -7,6 +7,7 @@ everything the statement did is undone.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -16,7 +17,7 @@ from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.hanging import deleted
 from gptimage_core.guard.inserting import Refused
-from gptimage_core.guard.params import Binder, values_of
+from gptimage_core.guard.params import Binder, Values, values_of
 from gptimage_core.guard.plans import ByKey, Plan
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
@@ -92,6 +93,8 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
         _check_bulk(plan, handle, touched, 0)
         if updater is not None:
             keys = updater.run(connection, values, args, touched)
+            if plan.fresh is not None:
+                _check_fresh(connection, plan.fresh, values, touched.get(table, ()), handle, plan.basis)
         else:
             keys = [row[0] for row in deleted(connection, table, text.sql, text.bind(values, args))]
         return reader.keys(keys), record_of(handle, plan.basis, now, touched)
@@ -171,6 +174,20 @@ def refuse_unmet(handle: Handle, basis: Basis) -> None:
         _refuse(
             handle, basis, "the rule asks that the person is told, and this guard has no way to tell people"
         )
+
+
+def _check_fresh(
+    connection: sqlite3.Connection,
+    fresh: Binder,
+    values: Values,
+    changed: Sequence[tuple[str, str | None]],
+    handle: Handle,
+    basis: Basis,
+) -> None:
+    """INVARIANT (new-row-decided): a row is changed into nothing that the actor may not have changed."""
+    keys = json.dumps(list(dict.fromkeys(key for key, _ in changed)))
+    if connection.execute(fresh.sql, fresh.bind(values, (keys,))).fetchone() is not None:
+        _refuse(handle, basis, "a row would become one that this access may not change")
 
 
 def _rows(connection: sqlite3.Connection, sql: str, args: Sequence[Any]) -> list[tuple[Any, ...]]:

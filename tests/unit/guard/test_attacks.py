@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.governed import ANN, BOB, World, in_world
+from tests.support.governed import ANN, BOB, NOW, POLICY, World, in_world
 
 from gptimage_core.decision.model import Actor
-from gptimage_core.errors import GuardError
+from gptimage_core.errors import AccessDenied, GuardError
 from gptimage_core.guard.plans import _make_room as make_room
 
 LAB = Actor.service("lab")
@@ -216,5 +216,80 @@ def test_the_trusted_path_reaches_no_data_of_people(attack: str, tmp_path: Path)
             lambda c: c.execute("DELETE FROM picture WHERE id = ?", (key,)).rowcount
         )
         assert await world.sql("SELECT count(*) FROM picture") == [(0,)]
+
+    in_world(tmp_path, scenario)
+
+
+ONLY_PRIVATE = POLICY.replace(
+    'when = ["row_is_own"]\nclauses = ["S7"]',
+    'when = ["row_is_own", { fact = "visibility", is = ["private"] }]\nclauses = ["S7"]',
+)
+MAKES_PUBLIC = {
+    "an argument": "UPDATE picture SET visibility = 'public' WHERE id = ?",
+    "an expression": "UPDATE picture SET visibility = 'pub' || 'lic' WHERE id = ?",
+    "a CASE": "UPDATE picture SET visibility = CASE WHEN size = 0 THEN 'public' END WHERE id = ?",
+    "NULL": "UPDATE picture SET visibility = NULL WHERE id = ?",
+    "while it ends": f"UPDATE picture SET visibility = 'public', keep_ended = {NOW - 1} WHERE id = ?",
+    "with its key": "UPDATE picture SET visibility = 'public' WHERE id = ? RETURNING id",
+    "a sealed value": "UPDATE picture SET visibility = 'public', note = 'n' WHERE id = ?",
+}
+
+
+@pytest.mark.parametrize("attack", MAKES_PUBLIC)
+def test_a_row_is_changed_into_nothing_that_may_not_be(attack: str, tmp_path: Path) -> None:
+    """S7, new-row-decided: what may be changed while it is private is not made public by the change itself;
+    the whole statement is undone and denied, alone and in a transaction."""
+
+    async def scenario(world: World) -> None:
+        Picture, engine = world.Picture, world.engine
+        picture = await world.picture(ANN, title="t", visibility="private")
+        other = await world.picture(ANN, title="t", visibility="private")
+        sql = MAKES_PUBLIC[attack].replace("?", "{}")
+
+        async def make_public() -> None:
+            if attack == "while it ends" or attack == "a sealed value":
+                values = {Picture.visibility: "public"}
+                values |= {Picture.keep_ended: NOW} if attack == "while it ends" else {Picture.note: "n"}
+                await Picture.update(values).where(Picture.id == picture.id)
+            else:
+                await Picture.raw(sql, picture.id)
+
+        async with world.own():
+            with pytest.raises(AccessDenied) as denied:
+                await make_public()
+            async with engine.transaction():
+                await Picture.update({Picture.title: "u"}).where(Picture.id == other.id)
+                with pytest.raises(AccessDenied):
+                    await make_public()
+            with pytest.raises(AccessDenied):
+                await Picture.update({Picture.visibility: "public"}, force=True)
+            mine = await Picture.objects().get(Picture.id == picture.id)
+            mine.title = "v"
+            await mine.save()  # every column, the fact as it is
+        found = await world.sql("SELECT title, visibility, keep_ended FROM picture ORDER BY title")
+        assert found == [("u", "private", None), ("v", "private", None)]
+        denial = await world.guard.explain_denial(denied.value.denial_id)
+        assert denial is not None
+        assert "would become" in denial.reason
+        assert len(await world.sql("SELECT id FROM gp_denial")) == 3
+
+    in_world(tmp_path, scenario, policy=ONLY_PRIVATE)
+
+
+def test_a_statement_that_sets_no_fact_asks_nothing_more(tmp_path: Path) -> None:
+    """The new row is asked about only where a fact of it can have changed."""
+
+    async def scenario(world: World) -> None:
+        picture = await world.picture(ANN)
+        seen: list[str] = []
+        await world.engine._database.write(lambda c: c.set_trace_callback(seen.append))
+        async with world.own():
+            await world.Picture.update({world.Picture.title: "u"}).where(world.Picture.id == picture.id)
+            assert not any("json_each(" in sql and "IS NOT TRUE" in sql for sql in seen)
+            await world.Picture.update({world.Picture.visibility: "public"}).where(
+                world.Picture.id == picture.id
+            )
+        assert any("json_each(" in sql and "IS NOT TRUE" in sql for sql in seen)
+        assert await world.sql("SELECT visibility FROM picture") == [("public",)]
 
     in_world(tmp_path, scenario)
