@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from msgspec.structs import fields
+
 from gptimage_core.clock import Instant
 from gptimage_core.decision.compile import CompiledTimeline
 from gptimage_core.decision.decide import decide
@@ -14,7 +16,7 @@ from gptimage_core.decision.model import Access, Actor, Decision, Effect, Facts,
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.recording import Basis, record_of
-from gptimage_core.policy.document import Document
+from gptimage_core.policy.document import Document, Obligation
 from gptimage_core.policy.vocabulary import ACTORS, OPERATIONS, SHARING
 from gptimage_core.store.facts import facts_for
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_access", "judge"]
 
+_OBLIGATIONS = tuple(field.name for field in fields(Obligation))
 _BUILT_IN_FACTS = frozenset(
     {
         "signed_in",
@@ -91,8 +94,12 @@ def judge(
     subjects: Sequence[str],
     values: Mapping[str, Value],
     statement: str,
+    obligations_met: Sequence[str] = (),
 ) -> Callable[[sqlite3.Connection], Decision]:
     """The work that decides about people outside a table and writes the record in the same transaction."""
+    for name in obligations_met:
+        if name not in _OBLIGATIONS:
+            raise GuardError(f"`{name}` is no obligation{_meant(name, _OBLIGATIONS)}")
     stated = operation or handle.operation
     if stated is None:
         raise GuardError("say which `operation` is asked about")
@@ -115,6 +122,9 @@ def judge(
         decision = decide(guard.compiled, asked, facts, now)
         if decision.effect is not Effect.ALLOW:
             raise Refused(asked, facts)
+        unmet = _unmet(decision, obligations_met, subjects, can_tell=guard.tell is not None)
+        if unmet:
+            raise Refused(asked, facts, unmet)
         basis = Basis(
             statement,
             stated,
@@ -124,11 +134,34 @@ def judge(
             decision.version,
             None,
             None,
-            False,
+            _tells(decision, obligations_met),
             False,
         )
         touched = {category: tuple((subject, subject) for subject in subjects)} if subjects else {}
-        guard.sink.write_in(connection, record_of(handle, basis, now, touched))
+        record = record_of(handle, basis, now, touched)
+        guard.sink.write_in(connection, record)
+        if basis.tell and guard.tell is not None:
+            guard.tell(connection, record)
         return decision
 
     return work
+
+
+def _tells(decision: Decision, met: Sequence[str]) -> bool:
+    """Whether people are told here: the rule asks for it, and the caller has not done it."""
+    return "tell_subject" not in met and any(duty.tell_subject for duty in decision.obligations)
+
+
+def _unmet(decision: Decision, met: Sequence[str], subjects: Sequence[str], *, can_tell: bool) -> str:
+    """The first obligation that nobody carries out here, in words; empty where all are met."""
+    if _tells(decision, met) and not can_tell:
+        return "the rule asks that the person is told, and this guard has no way to tell people"
+    people = len(set(subjects))
+    for duty in decision.obligations:
+        if duty.max_rows is not None and "max_rows" not in met and people > duty.max_rows:
+            return f"more than {duty.max_rows} records at a time; ask for fewer"
+        if duty.min_persons is not None and "min_persons" not in met and people < duty.min_persons:
+            return f"a figure about fewer than {duty.min_persons} people is not released"
+        if duty.only_fields is not None and "only_fields" not in met:
+            return "the rule leaves certain fields only, and nothing here says that no others are used"
+    return ""

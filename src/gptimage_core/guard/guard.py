@@ -327,6 +327,7 @@ class Guard:
         subjects: Sequence[str] = (),
         values: Mapping[str, Value] | None = None,
         statement: str = "DECIDE",
+        obligations_met: Sequence[str] = (),
         scope: TransactionScope | None = None,
     ) -> Any:
         """Ask the policy about something that is no statement on a table (an egress, a training step).
@@ -335,12 +336,26 @@ class Guard:
         the same transaction as the record is written; `values` are the row-level facts that are known.
         Returns the `Decision` (with its obligations) once its record is durable; raises `AccessDenied`
         otherwise. A denial says which condition failed, as for a statement.
+
+        Obligations are met or it is denied: people are told, and counted as `subjects`, here; what the caller
+        sees to itself it names in `obligations_met` (`only_fields`, …).
         """
         handle = current_handle(self)
         if scope is not None:
             scope.check(handle)
         now = self.clock.now()
-        work = judge(self, handle, now, category, operation, recipient, subjects, values or {}, statement)
+        work = judge(
+            self,
+            handle,
+            now,
+            category,
+            operation,
+            recipient,
+            subjects,
+            values or {},
+            statement,
+            obligations_met,
+        )
         try:
             return await (self._database.write(work) if scope is None else scope._run(work))
         except Refused as refused:

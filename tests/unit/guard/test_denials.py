@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.governed import ANN, BOB, NOW, POLICY, World, in_world
+from tests.support.governed import ANN, BOB, CLERK, NOW, POLICY, World, in_world
 
 from gptimage_core.decision.model import Actor, Effect
 from gptimage_core.errors import AccessDenied, GuardError
@@ -295,5 +295,44 @@ def test_rules_are_asked_outside_tables_too(tmp_path: Path) -> None:
                 await guard.decide_and_record("note", subjects=["ann", "bob"])
         rows = await world.sql("SELECT statement, operation, touched FROM gp_access_record")
         assert rows == [("TRAIN", "train", '{"note":[["ann","ann"]]}')]
+
+    in_world(tmp_path, scenario)
+
+
+def test_an_obligation_outside_tables_is_met_or_it_is_denied(tmp_path: Path) -> None:
+    """X3, X4, S24: `decide_and_record` tells, counts people, or refuses, unless its caller sees to it."""
+
+    async def scenario(world: World) -> None:
+        guard = world.guard
+        told: list[Any] = []
+
+        async def refused(why: str, category: str, **how: Any) -> None:
+            with pytest.raises(AccessDenied) as denied:
+                await guard.decide_and_record(category, **how)
+            found = await guard.explain_denial(denied.value.denial_id)
+            assert found is not None
+            assert why in found.reason
+
+        service, ticket = Actor.service("press"), {"ticket_until": NOW + 10**9}
+        async with guard.access(service, purpose="provide_service", operation="share", recipient="printer"):
+            await refused("certain fields", "picture", subjects=["ann"])
+            with pytest.raises(GuardError, match="did you mean `only_fields`"):
+                await guard.decide_and_record("picture", subjects=["ann"], obligations_met=["only_field"])
+            await guard.decide_and_record("picture", subjects=["ann"], obligations_met=["only_fields"])
+        async with guard.access(CLERK, purpose="answer_requests", facts=ticket):
+            asked: dict[str, Any] = {"operation": "read", "subjects": ["ann"]}
+            await refused("is told", "label", **asked)
+            await guard.decide_and_record("label", **asked, obligations_met=["tell_subject"])
+            guard.tell = lambda connection, record: told.append(record)
+            await guard.decide_and_record("label", **asked)
+        assert [record.touched for record in told] == [{"label": (("ann", "ann"),)}]
+        async with guard.access(LAB, purpose="secure_service", operation="aggregate"):
+            await refused("fewer than 2 people", "picture", subjects=["ann", "ann"])
+            await guard.decide_and_record("picture", subjects=["ann", "bob"])
+        async with guard.access(CLERK, purpose="secure_service", facts=ticket):
+            await guard.in_transaction(lambda c: state.create_subject(c, "main", "dora", NOW))
+            many: dict[str, Any] = {"operation": "read", "values": {"visibility": "private"}}
+            await guard.decide_and_record("picture", subjects=["ann", "bob", "cleo"], **many)
+            await refused("more than 3", "picture", subjects=["ann", "bob", "cleo", "dora"], **many)
 
     in_world(tmp_path, scenario)

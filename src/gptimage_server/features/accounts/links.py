@@ -59,7 +59,11 @@ async def mail_link(
         ).run()
         # The mail is egress (S20): the policy is asked, and its answer recorded, before anything leaves.
         await services.guard.decide_and_record(
-            "sign_in_link", operation="share", recipient=_MAILER, statement="MAIL sign-in link"
+            "sign_in_link",
+            operation="share",
+            recipient=_MAILER,
+            statement="MAIL sign-in link",
+            obligations_met=("only_fields",),  # a letter has an address and the link
         )
     await services.mail.send(_letter(services, email, token, life.microseconds // 60_000_000), now=now)
 
