@@ -21,6 +21,7 @@ from gptimage_core.decision.model import Access, Decision, Effect, Facts, RowFac
 from gptimage_core.decision.rows import row_facts
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle
+from gptimage_core.guard.keys import is_exact, stored_key
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.shaped import Cell, Insertion
 from gptimage_core.guard.values import FILLED, WITHHELD
@@ -40,6 +41,13 @@ class Refused(Exception):  # never leaves the guard: it becomes a recorded denia
         self.facts = facts
         self.reason = reason
         super().__init__("refused")
+
+
+class _Unsure:
+    """A key that the database may write otherwise than the argument; asked when the row is there."""
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
 
 
 class Inserter:
@@ -70,7 +78,7 @@ class Inserter:
         version = 0 if era is None else era.version
         rows = [self._filled(cells, args, handle, now, version) for cells in self._insertion.rows]
         bound: list[Any] = []
-        touched: list[tuple[str, str | None]] = []
+        touched: list[tuple[Any, str | None]] = []
         decided: dict[tuple[str, tuple[str, ...]], Decision] = {}
         for row in rows:
             facts = self._facts(connection, handle.actor.tenant, row, now)
@@ -80,14 +88,20 @@ class Inserter:
             self._seal(handle.actor.tenant, row, people)
             bound.extend(row[column.name] for column in self._columns)
             key = row.get(self._table.key)
-            touched += [("" if key is None else str(key), person) for person in people or (None,)]
+            named = "" if key is None else str(key) if is_exact(key, self._table) else _Unsure(key)
+            touched += [(named, person) for person in people or (None,)]
         return bound, {self._table.name: tuple(touched)}, list(decided.values()), [c for c, _ in decided]
 
-    def with_new_keys(self, touched: Touched, keys: list[Any], last: int | None) -> Touched:
-        """The rows with the keys that the database gave, where the statement named none."""
+    def with_new_keys(
+        self, connection: sqlite3.Connection, touched: Touched, keys: list[Any], last: int | None
+    ) -> Touched:
+        """The rows with the keys that the database has: where the statement named none, or otherwise."""
         rows = touched[self._table.name]
-        if all(key for key, _ in rows):
+        if all(key and type(key) is str for key, _ in rows):
             return touched
+        rows = tuple((self._settled(connection, key), person) for key, person in rows)
+        if all(key for key, _ in rows):
+            return {self._table.name: rows}
         if len(keys) != len(rows):
             keys = [] if last is None or len(self._insertion.rows) != 1 else [last] * len(rows)
         given = [str(key) for key in keys] or [""] * len(rows)
@@ -96,6 +110,9 @@ class Inserter:
                 (key or new, person) for (key, person), new in zip(rows, given, strict=True)
             )
         }
+
+    def _settled(self, connection: sqlite3.Connection, key: str | _Unsure) -> str:
+        return str(stored_key(connection, key.key, self._table)) if isinstance(key, _Unsure) else key
 
     # 1
 

@@ -17,12 +17,14 @@ from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.hanging import deleted
 from gptimage_core.guard.inserting import Refused
+from gptimage_core.guard.keys import is_exact
 from gptimage_core.guard.params import Binder, Values, values_of
 from gptimage_core.guard.plans import ByKey, Plan
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
 from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.values import FILLED, WITHHELD
+from gptimage_core.policy.binding import Table
 from gptimage_core.ports.records import AccessRecord, Touched
 
 __all__ = ["Answer", "reading", "writing"]
@@ -108,7 +110,8 @@ def _writing_at_once(
     values, basis = values_of(handle.actor, handle.about, now), plan.basis
     returning = plan.shaped is not None and plan.shaped.returning
     if plan.by_key is not None:
-        return _writing_one(plan.by_key, reader, handle, now, args, basis)
+        assert plan.target is not None
+        return _writing_one(plan.by_key, plan.target, reader, handle, now, args, basis)
 
     table = "" if plan.target is None or plan.verb != "DELETE" else plan.target.name
 
@@ -126,6 +129,7 @@ def _writing_at_once(
 
 def _writing_one(
     by_key: ByKey,
+    target: Table,
     reader: Reader,
     handle: Handle,
     now: Instant,
@@ -134,7 +138,7 @@ def _writing_one(
 ) -> Work:
     """An UPDATE of the row that an argument names: whether it was changed says the row count."""
     key, values = args[by_key.at], values_of(handle.actor, handle.about, now)
-    own = (str(key), handle.actor.id) if by_key.own else None
+    own = (str(key), handle.actor.id) if by_key.own and is_exact(key, target) else None
     text = by_key.text
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
@@ -162,7 +166,7 @@ def _inserting(plan: Plan, view: View, handle: Handle, now: Instant, args: Seque
         refuse_unmet(handle, basis)
         cursor = connection.execute(sql, bound)
         keys = [row[0] for row in cursor.fetchall()]
-        touched = inserter.with_new_keys(touched, keys, cursor.lastrowid)
+        touched = inserter.with_new_keys(connection, touched, keys, cursor.lastrowid)
         return reader.keys(keys), record_of(handle, basis, now, touched)
 
     return work

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from piccolo.columns import BigInt, Integer, Varchar
+from piccolo.table import Table
 from tests.support.governed import ANN, BOB, NOW, POLICY, World, in_world
 
+from gptimage_core.adapters.piccolo import (
+    GovernedSQLite,
+    category,
+    collected_under,
+    govern,
+    keep_ended,
+    recorded,
+    subject,
+    tenant,
+)
+from gptimage_core.clock import FixedClock
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import AccessDenied, GuardError
 from gptimage_core.guard.plans import _make_room as make_room
+from gptimage_core.policy.loader import parse_document
+from gptimage_core.policy.timeline import single
+from gptimage_core.store import state
 
 LAB = Actor.service("lab")
 
@@ -293,3 +311,47 @@ def test_a_statement_that_sets_no_fact_asks_nothing_more(tmp_path: Path) -> None
         assert await world.sql("SELECT visibility FROM picture") == [("public",)]
 
     in_world(tmp_path, scenario)
+
+
+def test_a_record_names_the_key_as_the_database_has_it(tmp_path: Path) -> None:
+    """No record, no access: '05', True and 5.0 name the rows 5, 1 and 5 to SQLite; so does the record."""
+    engine = GovernedSQLite(tmp_path / "data.sqlite", readers=1)
+
+    class Tally(Table, db=engine, tablename="tally"):
+        id = Integer(primary_key=True, default=0)
+        owner = subject(Varchar(length=40))
+        tenant = tenant(Varchar(length=40))
+        recorded = recorded(BigInt())
+        keep_ended = keep_ended(BigInt(null=True))
+        collected_under = collected_under(Integer())
+        size = category("picture", Integer(default=0))
+
+    insert = "INSERT INTO tally (id, owner, keep_ended, size) VALUES ({}, 'ann', NULL, 0)"
+    update = "UPDATE tally SET size = 1 WHERE id = {}"
+
+    async def scenario() -> list[tuple[Any, ...]]:
+        await Tally.create_table()
+        timeline = single(parse_document(POLICY, "policy.toml"))
+        guard = await govern(
+            engine, policy=timeline, tables=[Tally], ledger=tmp_path / "ledger", clock=FixedClock(NOW)
+        )
+        await guard.in_transaction(lambda c: state.create_subject(c, "main", "ann", NOW))
+        async with guard.access(ANN, purpose="provide_service"):
+            for key in ("05", True, 7.0, 9, "x"):
+                with contextlib.suppress(sqlite3.Error):
+                    await Tally.raw(insert, key)
+            for key in ("05", "5", 5.0, True, 7, "+9", "x"):
+                await Tally.raw(update, key)
+                await Tally.raw(f"{update} AND size < 9", key)
+        found = await engine._database.read(
+            lambda c: c.execute("SELECT statement, touched FROM gp_access_record ORDER BY seq").fetchall()
+        )
+        guard.sink.close()  # type: ignore[attr-defined]  # the built-in sink has it
+        engine._database.close()
+        return found
+
+    records = [(verb, json.loads(touched)) for verb, touched in asyncio.run(scenario())]
+    of = [(verb, [key for key, _ in rows.get("tally", [])]) for verb, rows in records]
+    inserted = [("INSERT", [key]) for key in ("5", "1", "7", "9")]
+    updated = [("UPDATE", [key]) for key in ("5", "5", "5", "1", "7", "9") for _ in range(2)]
+    assert of == inserted + updated + [("UPDATE", [])] * 2
