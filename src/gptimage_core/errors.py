@@ -11,6 +11,7 @@ from typing import Protocol
 
 __all__ = [
     "AccessDenied",
+    "Conflict",
     "GptimageError",
     "GuardError",
     "KeyErased",
@@ -70,6 +71,16 @@ class AccessDenied(GptimageError):
 
 class GuardError(GptimageError):
     """A statement or a handle was refused before the database saw it (ring two)."""
+
+
+class Conflict(GuardError):
+    """A write collides with what is there: a value that is there only once, or a row that it must belong to.
+
+    One sentence for all of them, whether the rows may be seen or not: nothing was written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("this cannot be written beside what is there; nothing was written")
 
 
 class StoreError(GptimageError):

@@ -15,7 +15,7 @@ from litestar.testing import AsyncTestClient
 from tests.support.server import JSON, NOON, POLICY, make_app, sign_up, visit
 
 import gptimage_server
-from gptimage_core.errors import AccessDenied, PolicyError
+from gptimage_core.errors import AccessDenied, Conflict, PolicyError
 from gptimage_core.policy.timeline import load_timeline
 from gptimage_server.app import create_app
 from gptimage_server.migrations import MIGRATIONS
@@ -247,6 +247,25 @@ def test_a_denial_shows_a_neutral_sentence_and_its_id(tmp_path: Path) -> None:
             page = await client.post("/signin", data=body, headers=PAGE)
             assert page.status_code == 403
             assert '<code class="reference">denial-42</code>' in page.text
+
+    asyncio.run(whole())
+
+
+def test_a_collision_is_told_in_one_sentence(tmp_path: Path) -> None:
+    """409, with no name of a table and no word on whose row is there."""
+    app = make_app(tmp_path)
+
+    async def collides(*_: Any, **__: Any) -> None:
+        raise Conflict
+
+    app.state.services.mail.send = collides
+
+    async def whole() -> None:
+        async with visit(app) as client:
+            await client.post("/start", json=ADULT)
+            reply = await client.post("/signin", json={"email": "ada@example.org"})
+            assert reply.status_code == 409
+            assert reply.json()["detail"] == "This cannot be saved beside what is there. Nothing was saved."
 
     asyncio.run(whole())
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from gptimage_core.clock import Clock, Instant
 from gptimage_core.decision.compile import CompiledTimeline, compile_timeline
 from gptimage_core.decision.model import Access, Actor, Facts, Value
-from gptimage_core.errors import AccessDenied, GuardError
+from gptimage_core.errors import AccessDenied, Conflict, GuardError
 from gptimage_core.guard.catalog import Catalog
 from gptimage_core.guard.checks import check_access, judge
 from gptimage_core.guard.denials import denial_of
@@ -49,6 +49,11 @@ from gptimage_core.vault.vault import Vault
 __all__ = ["Guard"]
 
 T = TypeVar("T")
+
+_COLLISIONS = frozenset(
+    f"SQLITE_CONSTRAINT_{what}" for what in ("UNIQUE", "PRIMARYKEY", "ROWID", "FOREIGNKEY")
+)
+"""What depends on rows that are there, also on those that nobody may see."""
 
 
 class Guard:
@@ -155,8 +160,9 @@ class Guard:
     async def run(self, sql: str, args: Sequence[Any], scope: TransactionScope | None = None) -> Any:
         """Run one statement of the application under the access that is open here.
 
-        Raises `GuardError` for what is refused, `AccessDenied` (recorded) for what the policy denies, and
-        the database's own errors. `scope` is the transaction that is open here, if any.
+        Raises `GuardError` for what is refused (`Conflict` for what collides with rows that are there),
+        `AccessDenied` (recorded) for what the policy denies, and the database's own errors. `scope` is the
+        transaction that is open here, if any.
         """
         if MAINTENANCE.get() is not None:
             window = open_maintenance(self)
@@ -184,7 +190,12 @@ class Guard:
                         brief=plan.brief,
                     )
                 return await self._read(plan, handle, now, args, scope)
-            return await self._write(plan, view, handle, now, args, scope)
+            try:
+                return await self._write(plan, view, handle, now, args, scope)
+            except sqlite3.IntegrityError as error:
+                if error.sqlite_errorname not in _COLLISIONS:
+                    raise
+            raise Conflict  # here, where it carries no cause: SQLite's words name columns
         except StaticDenial as denied:
             raise await self._denied_statically(view, handle, denied, now, scope) from None
         except Refused as refused:

@@ -15,7 +15,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 from msgspec import Struct
 
-from gptimage_core.errors import AccessDenied, GptimageError, StorageFull
+from gptimage_core.errors import AccessDenied, Conflict, GptimageError, StorageFull
 from gptimage_server.gateways.mail import MailError
 from gptimage_server.web.ids import request_id
 
@@ -120,6 +120,7 @@ _HTTP_WORDS = {
     400: ("Not understood", "The request could not be read."),
     404: (Missing.title, Missing.detail),
     405: ("Not like that", "This address does not take that kind of request."),
+    409: ("Something else is there", "This cannot be saved beside what is there. Nothing was saved."),
     413: ("Too large", "What was sent is larger than this page takes. Nothing was saved."),
     415: ("Not understood", "Send a form or JSON."),
     503: ("Not available", "This is not available right now. Try again in a moment."),
@@ -137,6 +138,9 @@ def _problem(request: Any, error: Exception) -> Problem:
             request_id=named,
             denial_id=error.denial_id,
         )
+    if isinstance(error, Conflict):
+        title, detail = _HTTP_WORDS[409]
+        return Problem(title=title, status=409, detail=detail, request_id=named)
     if isinstance(error, ServerError):
         errors = error.errors if isinstance(error, Refused) else ()
         return Problem(

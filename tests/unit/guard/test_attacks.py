@@ -26,7 +26,7 @@ from gptimage_core.adapters.piccolo import (
 )
 from gptimage_core.clock import FixedClock
 from gptimage_core.decision.model import Actor
-from gptimage_core.errors import AccessDenied, GuardError
+from gptimage_core.errors import AccessDenied, Conflict, GuardError
 from gptimage_core.guard.plans import _make_room as make_room
 from gptimage_core.policy.loader import parse_document
 from gptimage_core.policy.timeline import single
@@ -355,3 +355,42 @@ def test_a_record_names_the_key_as_the_database_has_it(tmp_path: Path) -> None:
     inserted = [("INSERT", [key]) for key in ("5", "1", "7", "9")]
     updated = [("UPDATE", [key]) for key in ("5", "5", "5", "1", "7", "9") for _ in range(2)]
     assert of == inserted + updated + [("UPDATE", [])] * 2
+
+
+HIDDEN_OR_NOT = {"one's own": ANN, "somebody else's": BOB}
+
+
+@pytest.mark.parametrize("whose", HIDDEN_OR_NOT)
+def test_what_collides_with_a_row_tells_nothing_of_it(whose: str, tmp_path: Path) -> None:
+    """S7: a key that is taken, a row that is not there: one neutral error, with no names and no cause inside,
+    for rows that are seen and for rows that are not; nothing is written, and the transaction goes on."""
+
+    async def scenario(world: World) -> None:
+        Picture, Page, engine = world.Picture, world.Page, world.engine
+        theirs = await world.picture(HIDDEN_OR_NOT[whose])
+        mine = await world.picture(ANN)
+        async with world.own(HIDDEN_OR_NOT[whose]):
+            await Page(id="page-1", picture=theirs.id, text="t").save()
+
+        async def collide() -> set[tuple[str, ...]]:
+            told = set()
+            for collision in (
+                Picture.insert(Picture(id=theirs.id, owner="ann")),
+                Page.insert(Page(id="page-1", picture=mine.id, text="mine")),
+            ):
+                with pytest.raises(Conflict) as error:
+                    await collision
+                assert error.value.__context__ is None
+                told.add((str(error.value), *map(str, error.value.args)))
+            return told
+
+        async with world.own():
+            ((message, *_),) = await collide()
+            assert not any(word in message for word in ("picture", "page", "UNIQUE", "owner", ".id"))
+            async with engine.transaction():
+                await Picture.update({Picture.title: "u"}).where(Picture.id == mine.id)
+                assert len(await collide()) == 1
+        assert await world.sql("SELECT count(*) FROM picture WHERE title = 'u'") == [(1,)]
+        assert await world.sql("SELECT count(*) FROM page") == [(1,)]
+
+    in_world(tmp_path, scenario)

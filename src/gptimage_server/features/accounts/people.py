@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from gptimage_core.decision.model import DEFAULT_TENANT, Actor
+from gptimage_core.errors import Conflict
 from gptimage_core.store.state import create_subject
 from gptimage_server.features.accounts.links import Claim
 from gptimage_server.secrets import new_id
@@ -101,7 +102,7 @@ async def _open(services: Services, claim: Claim, hashed: str) -> str:
             async with services.transaction() as transaction:
                 await services.guard.in_transaction(state, transaction.scope)
                 await Account.insert(account).run()
-        except sqlite3.IntegrityError:
+        except Conflict:
             # The address is still held by an account nobody may see any more: its deletion is under way.
             raise NotAllowed("An account with this address is just being deleted. Try again later.") from None
     return person
