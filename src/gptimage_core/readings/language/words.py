@@ -19,7 +19,7 @@ SETS: dict[str, dict[str, str]] = {
     "Operation": {
         "read": "see; SQL's SELECT unless the access states another",
         "create": "record; SQL's INSERT",
-        "update": "change; SQL's UPDATE",
+        "update": "change; SQL's UPDATE (where it sets a fact of the row, the row it becomes is decided too)",
         "correct": "change one's own data (GDPR 16); SQL's UPDATE when the subject acts",
         "delete": "delete; SQL's DELETE; permitted past a ceiling",
         "export": "take out one's whole set (GDPR 20); stated by the access",
