@@ -132,7 +132,10 @@ class Runner:
             except GptimageError as error:  # a full disk, a lost lease: the next round tries again
                 _say("the queue", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.wait(), _TICK)
+                # Not `wait_for`: before Python 3.12 it forgets a cancellation that comes with the bell, and
+                # the server would never stop.
+                async with asyncio.timeout(_TICK):
+                    await self._bell.wait()
 
     async def close(self) -> None:
         """Stop what runs (it is found again at the next start) and give the lease back."""
