@@ -91,7 +91,8 @@ async def _watch(services: Services, asked: asyncio.Event) -> None:
     taken = seen = await asyncio.to_thread(_look, place)
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), _PAUSE)
+            async with asyncio.timeout(_PAUSE):  # `wait_for` can forget a cancellation before Python 3.12
+                await asked.wait()
         now = await asyncio.to_thread(_look, place)
         if asked.is_set() or (now != taken and now == seen):
             asked.clear()
