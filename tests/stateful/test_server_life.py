@@ -81,9 +81,10 @@ class ServerLife(RuleBasedStateMachine):
         if accept:
             self.accept(SLOTS[2])
 
-    @rule(slot=slots, days=st.sampled_from((0, 0, 1, 200, 9000)))
-    def come_in(self, slot: str, days: int) -> None:
-        """At sixteen, to the day, or older: by a link that works once."""
+    @rule(slot=slots, days=st.sampled_from((0, 0, 1, 200, 9000)), copied=st.booleans())
+    def come_in(self, slot: str, days: int, copied: bool = False) -> None:
+        """At sixteen, to the day, or older: by a link that works once, also where a backup was `copied`
+        while it was in the mail."""
         browser, now = Browser(self.house), self.now
         reply = browser.post("/start", {**_date(_sixteen(now), days), "country": "NL"})
         assert reply.status_code == 200
@@ -95,6 +96,8 @@ class ServerLife(RuleBasedStateMachine):
         assert reply.status_code == 202
         link = self.house.link()
         assert browser.get(link).status_code == 200
+        if copied and len(self.copies) < 3:
+            self.back_up()
         assert browser.post(link).status_code == 200
         token = browser.token
         self.links.append(link)
@@ -649,9 +652,11 @@ def test_a_day_with_everything_in_it(life: ServerLife) -> None:
     life.undo("ann", pick)
     life.sweep()
     life.it_all_holds()
-    life.come_in("cyd", 400)
     life.go("cyd")
+    life.come_in("cyd", 400, copied=True)
     life.leave("bob")
+    life.it_all_holds()
+    life.restore_copy(1)
     life.it_all_holds()
     life.restore_copy(0)
     life.it_all_holds()
