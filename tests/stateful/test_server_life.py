@@ -668,3 +668,12 @@ def test_a_day_with_everything_in_it(life: ServerLife) -> None:
     life.a_child_comes("cyd", 1)  # who is sixteen here, and not yet everywhere
     life.come_in("cyd", 0)
     life.years_go_by(5)
+
+
+def test_a_deletion_is_finished_after_a_month_without_a_server(life: ServerLife) -> None:
+    """S32: what is over its ceiling nobody may read any more, and the finisher finds it all the same."""
+    life.delete("ann", cast(Any, _Pick(life)), now=False, wait=False)
+    life.time_goes_by(31 * 86_400)
+    life.restart(cut=True)
+    life.it_all_holds()
+    assert life.world.items()[0].final
