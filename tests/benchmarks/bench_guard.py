@@ -266,12 +266,7 @@ def _statements(stage: _Stage) -> Iterable[Bench]:
 
     by_key = stage.under(_ANN, *own, one(governed), 20)
     yield Bench(
-        "governed read by key / stock Piccolo",
-        by_key,
-        stage.plain(one(stock), 20),
-        limit=0.3,
-        per=20,
-        one_processor=True,
+        "governed read by key / stock Piccolo", by_key, stage.plain(one(stock), 20), limit=0.3, per=20
     )
     yield Bench(
         "governed read by key / our engine",
@@ -280,22 +275,17 @@ def _statements(stage: _Stage) -> Iterable[Bench]:
         limit=1.10,
         per=20,
         rounds=151,
-        one_processor=True,
     )
     yield Bench(
-        "governed read by key, an access each / our engine",
-        opening,
-        stage.plain(one(alone), 20),
-        per=20,
-        one_processor=True,
+        "governed read by key, an access each / our engine", opening, stage.plain(one(alone), 20), per=20
     )
     yield Bench(
         "governed read of 100 rows / our engine", stage.under(_ANN, *own, many(governed), 10),
-        stage.plain(many(alone), 10), limit=1.10, per=10, rounds=151, one_processor=True,
+        stage.plain(many(alone), 10), limit=1.10, per=10, rounds=151,
     )  # fmt: skip
     yield Bench(
         "governed update by key / our engine", stage.under(_ANN, *own, update(governed), 20),
-        stage.plain(update(alone), 20), limit=1.25, per=20, rounds=151, one_processor=True,
+        stage.plain(update(alone), 20), limit=1.25, per=20, rounds=151,
     )  # fmt: skip
 
 
@@ -330,7 +320,7 @@ def _filtering(stage: _Stage) -> Bench:
     assert len(mine) == _ROWS // 2
     return Bench(
         "filtering 10,000 rows / SQL by hand", stage.under(service, "secure_service", stage.nothing, ours, 1),
-        stage.plain(by_hand, 1), limit=1.15, rounds=151, one_processor=True,
+        stage.plain(by_hand, 1), limit=1.15, rounds=151,
     )  # fmt: skip
 
 

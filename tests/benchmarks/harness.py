@@ -6,21 +6,17 @@ and why that is fair, and asserts that both sides give the same before it yields
  1. both sides warm up, for three calls and some batch's time; then what lives is frozen out of the collector
  2. rounds: a short batch of each, right after one another, which side first changing from round to round, the
     collector run before each batch and off in it. So what else the machine does falls on both alike
- 3. lines about one statement at a time keep all threads on one processor (`one_processor` says why)
- 4. the ratio is the median of the rounds' ratios, and not the ratio of two medians: a slow second of the
+ 3. the ratio is the median of the rounds' ratios, and not the ratio of two medians: a slow second of the
     machine makes both of a round's figures larger, and leaves their ratio
 """
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import os
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 __all__ = ["Bench", "Result", "measure"]
 
@@ -36,9 +32,7 @@ class Bench:
     """One line of the table: `ours` and `peer` do the same work once (`per` units of it).
 
     `limit` is the largest ratio that is allowed; `None` reports only, as does a missing peer. `rounds` is how
-    many batches of each are timed; `close` runs at the end. `one_processor`: keep all threads on one while
-    measuring. Where a statement passes from one thread to another, waking a processor that sleeps costs 50 to
-    300 us at random, many times what is compared; on one processor both sides pass without it.
+    many batches of each are timed; `close` runs at the end.
     """
 
     name: str
@@ -48,7 +42,6 @@ class Bench:
     per: int = 1
     rounds: int = 51
     close: Callable[[], object] = field(default=_nothing)
-    one_processor: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,6 @@ def measure(bench: Bench) -> Result:
     """Time both sides in turns; see the docstring of this module."""
     ours: list[float] = []
     peers: list[float] = []
-    processors = _on_one_processor() if bench.one_processor else None
     try:
         sides = [(bench.ours, _calls(bench.ours), ours)]
         if bench.peer:
@@ -80,29 +72,12 @@ def measure(bench: Bench) -> Result:
             sides.reverse()
     finally:
         gc.unfreeze()
-        if processors is not None:
-            _on(processors)
         bench.close()
     if not peers:
         return Result(bench.name, statistics.median(ours), None, None, bench.limit, bench.limit is None)
     ratio = statistics.median(a / b for a, b in zip(ours, peers, strict=True))
     ok = bench.limit is None or ratio <= bench.limit
     return Result(bench.name, statistics.median(ours), statistics.median(peers), ratio, bench.limit, ok)
-
-
-def _on_one_processor() -> set[int] | None:
-    """Keep every thread of this process on one processor; gives where they were, `None` if it cannot be."""
-    if not hasattr(os, "sched_setaffinity") or not Path("/proc/self/task").is_dir():
-        return None
-    before = os.sched_getaffinity(0)
-    _on({max(before)})
-    return before
-
-
-def _on(processors: set[int]) -> None:
-    for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(ProcessLookupError):  # a thread that ended meanwhile
-            os.sched_setaffinity(int(thread.name), processors)
 
 
 def _calls(work: Callable[[], object]) -> int:
