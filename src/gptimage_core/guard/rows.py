@@ -143,6 +143,8 @@ def _pairing(touch: Touch) -> _Pairs:
     def quick(rows: list[tuple[Any, ...]]) -> tuple[tuple[str, str | None], ...]:
         if get is None or not rows or type(rows[0][touch.key]) is not str:
             return careful(rows)
+        if len(rows) == 1:
+            return (get(rows[0]),)
         seen = dict.fromkeys(map(get, rows))
         seen.pop((None, None), None)  # an outer join that found no row
         return tuple(seen)
