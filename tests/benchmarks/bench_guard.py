@@ -1,15 +1,16 @@
 """What the guard costs through Piccolo on SQLite.
 
-Statements. Both sides run the same Piccolo query, its SQL built anew each time, on files of their own with
-equal rows, schemas and indexes; `benches` first asserts that the answers are equal. "our engine" is the same
-class without a guard on the governed engine's own connections and threads, so what is left is what the guard
-adds: the plan's look-up, the predicate in the SQL, binding, seeing which rows of which people were touched,
-and making the record. Threads of its own would measure where the kernel puts threads: whoever shares a
-processor with the event loop is woken in 20 us, the other one in 80 to 150 (ratios of 0.69 and 1.69 of the
-same code, measured by pinning one thread or the other). "stock
-Piccolo" is its own `SQLiteEngine`, which opens a connection per query. The access is open around the batch, as it is around a request (one line opens and closes one for each read).
-These lines leave the record's durability out, as neither peer has any: the governed side's sink is one of
-this file's that keeps nothing (a sink is a port; the library has no switch that turns records off).
+Statements. Both sides run the same Piccolo query, its SQL built anew each time, on equal rows, schemas and
+indexes; `benches` first asserts that the answers are equal. "our engine" is the same class without a guard on
+the governed engine's own connections and threads, so what is left is what the guard adds: the plan's look-up,
+the predicate in the SQL, binding, seeing which rows of which people were touched, and making the record.
+Threads of its own would measure where the kernel puts threads: whoever shares a processor with the event loop
+is woken in 20 us, the other one in 80 to 150 (ratios of 0.69 and 1.69 of the same code, measured by pinning
+one thread or the other). "stock Piccolo" is its own `SQLiteEngine`, which opens a connection per query, on a
+file of its own. The access is open around the batch, as it is around a request (one line opens and closes one
+for each read). These lines leave the record's durability out, as neither peer has any: the governed side's
+sink is one of this file's that keeps nothing (a sink is a port; the library has no switch that turns records
+off).
 
 Records. The lines called "record" add durability alone: both sides are the same governed reads under the same
 guard; one with the built-in sink, where each answer waits until its record is on disk (synchronous=FULL), the
