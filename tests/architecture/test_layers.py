@@ -20,7 +20,7 @@ BREACHES = {
     ),
     "house": ("gptimage_core/store/leases.py", "import gptimage_core.guard.guard\n"),
     "core-dependencies": ("gptimage_core/errors.py", "import litestar\n"),
-    "orm-in-adapters": ("gptimage_core/guard/words.py", "import piccolo\n"),
+    "orm-in-adapters": ("gptimage_core/guard/statements/words.py", "import piccolo\n"),
 }
 
 

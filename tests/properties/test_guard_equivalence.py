@@ -26,10 +26,10 @@ from tests.support.guard_world import (
 )
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.grammar import parse
-from gptimage_core.guard.profile import Profile, Template
-from gptimage_core.guard.shape import WithheldUse, shape
-from gptimage_core.guard.shaped import Shaped, StaticDenial
+from gptimage_core.guard.statements.grammar import parse
+from gptimage_core.guard.statements.profile import Profile, Template
+from gptimage_core.guard.statements.shape import WithheldUse, shape
+from gptimage_core.guard.statements.shaped import Shaped, StaticDenial
 
 _SEEDS = st.integers(min_value=0, max_value=2**48)
 

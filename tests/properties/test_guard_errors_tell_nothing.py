@@ -27,9 +27,9 @@ from tests.support.guard_world import (
 )
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.grammar import parse
-from gptimage_core.guard.profile import ColumnAccess, Profile, TableAccess
-from gptimage_core.guard.shape import shape
+from gptimage_core.guard.statements.grammar import parse
+from gptimage_core.guard.statements.profile import ColumnAccess, Profile, TableAccess
+from gptimage_core.guard.statements.shape import shape
 
 _EVERY_INDEX = tuple(
     f"CREATE INDEX {t.name}_{c.name} ON {t.name}({c.name})" for t in TABLES for c in t.columns

@@ -12,12 +12,12 @@ from tests.support.guard_sql import Writer
 from tests.support.guard_world import CATALOG, TABLES, TAG, arguments, make_database
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard import nodes
-from gptimage_core.guard.grammar import parse
-from gptimage_core.guard.lexer import lex
-from gptimage_core.guard.profile import ALWAYS, ColumnAccess, Profile, TableAccess
-from gptimage_core.guard.render import Renderer
-from gptimage_core.guard.shape import shape
+from gptimage_core.guard.statements import nodes
+from gptimage_core.guard.statements.grammar import parse
+from gptimage_core.guard.statements.lexer import lex
+from gptimage_core.guard.statements.profile import ALWAYS, ColumnAccess, Profile, TableAccess
+from gptimage_core.guard.statements.render import Renderer
+from gptimage_core.guard.statements.shape import shape
 
 _SEEDS = st.integers(min_value=0, max_value=2**48)
 _EVERYTHING = Profile(

@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gptimage_core.guard.catalog import Catalog
-from gptimage_core.guard.profile import ALWAYS, ColumnAccess, Profile, TableAccess, Template
-from gptimage_core.guard.shaped import Shaped, Text
-from gptimage_core.guard.tagged import split
+from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.profile import ALWAYS, ColumnAccess, Profile, TableAccess, Template
+from gptimage_core.guard.statements.shaped import Shaped, Text
+from gptimage_core.guard.statements.tagged import split
 from gptimage_core.policy.binding import Column, Table, Via
 
 ACTOR = "u1"

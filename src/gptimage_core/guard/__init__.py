@@ -8,7 +8,7 @@
 `plans`        from a text to a plan: parsed once, shaped once per view
 `running`      one hop: execute, see what was touched, open, record
 `inserting`, `updating`, `rows`, `sealer`   the parts of it
-`grammar`, `shape`, `shadow`, `render`, …   pure text functions: what is read, and what runs instead
+`statements`   pure text functions: what is read of a statement, and what runs instead
 `values`       `Withheld`: a field that the policy keeps back
 """
 

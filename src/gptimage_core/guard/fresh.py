@@ -8,11 +8,11 @@ sets no fact asks nothing: nothing of the answer can have changed.
 
 from __future__ import annotations
 
-from gptimage_core.guard import nodes
 from gptimage_core.guard.params import Binder
-from gptimage_core.guard.profile import ALWAYS, Param, Profile
-from gptimage_core.guard.render import quote
-from gptimage_core.guard.shaped import Text
+from gptimage_core.guard.statements import nodes
+from gptimage_core.guard.statements.profile import ALWAYS, Param, Profile
+from gptimage_core.guard.statements.render import quote
+from gptimage_core.guard.statements.shaped import Text
 from gptimage_core.policy.binding import Table
 
 __all__ = ["fresh_rows"]

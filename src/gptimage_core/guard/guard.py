@@ -21,7 +21,6 @@ from gptimage_core.clock import Clock, Instant
 from gptimage_core.decision.compile import CompiledTimeline, compile_timeline
 from gptimage_core.decision.model import Access, Actor, Facts, Value
 from gptimage_core.errors import AccessDenied, Conflict, GuardError
-from gptimage_core.guard.catalog import Catalog
 from gptimage_core.guard.checks import check_access, judge
 from gptimage_core.guard.denials import denial_of
 from gptimage_core.guard.handles import AccessBlock, Handle, current_handle
@@ -31,7 +30,8 @@ from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book, View
 from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
 from gptimage_core.guard.sealer import Sealer
-from gptimage_core.guard.shaped import StaticDenial
+from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.transaction import TransactionScope
 from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap

@@ -23,7 +23,7 @@ from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.keys import is_exact, stored_key
 from gptimage_core.guard.sealer import Sealer
-from gptimage_core.guard.shaped import Cell, Insertion
+from gptimage_core.guard.statements.shaped import Cell, Insertion
 from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.policy.binding import Column, DataMap, Table
 from gptimage_core.policy.vocabulary import IDENTIFIER

@@ -11,7 +11,7 @@ import sqlite3
 from typing import Any
 from uuid import UUID
 
-from gptimage_core.guard.render import quote
+from gptimage_core.guard.statements.render import quote
 from gptimage_core.policy.binding import Table
 
 __all__ = ["is_exact", "stored_key"]

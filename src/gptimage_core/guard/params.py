@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeGuard
 from gptimage_core.clock import Instant, Span
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.profile import Param as Symbol
-from gptimage_core.guard.shaped import Text
+from gptimage_core.guard.statements.profile import Param as Symbol
+from gptimage_core.guard.statements.shaped import Text
 from gptimage_core.readings.sql import Param
 
 __all__ = ["Binder", "Values", "binder", "values_of"]

@@ -15,21 +15,21 @@ from msgspec import Struct, structs
 from gptimage_core.decision.conditions import Own
 from gptimage_core.decision.model import Decision, Effect
 from gptimage_core.errors import GuardError
-from gptimage_core.guard import nodes
-from gptimage_core.guard.aggregates import refuse_other_than_figures
-from gptimage_core.guard.catalog import Catalog
 from gptimage_core.guard.fresh import fresh_rows
-from gptimage_core.guard.grammar import parse
 from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.params import Binder, binder
-from gptimage_core.guard.profile import Profile
 from gptimage_core.guard.profiles import Book, Variant, View
 from gptimage_core.guard.recording import Basis, basis_of
-from gptimage_core.guard.render import quote
 from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.sealer import Sealer
-from gptimage_core.guard.shape import shape
-from gptimage_core.guard.shaped import Shaped, Text
+from gptimage_core.guard.statements import nodes
+from gptimage_core.guard.statements.aggregates import refuse_other_than_figures
+from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.grammar import parse
+from gptimage_core.guard.statements.profile import Profile
+from gptimage_core.guard.statements.render import quote
+from gptimage_core.guard.statements.shape import shape
+from gptimage_core.guard.statements.shaped import Shaped, Text
 from gptimage_core.guard.updating import Updater
 from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.policy.binding import Table

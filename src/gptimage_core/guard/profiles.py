@@ -26,7 +26,7 @@ from gptimage_core.decision.decide import decide
 from gptimage_core.decision.model import Access, Decision, Effect, Facts, RowFacts, Value
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle
-from gptimage_core.guard.profile import (
+from gptimage_core.guard.statements.profile import (
     ALWAYS,
     BARE,
     WITHHELD,
@@ -218,7 +218,7 @@ class View:
     # Tables
 
     def table(self, table: Table, variant: Variant) -> TableAccess:
-        """The table under one variant; see `guard.profile` for what the parts mean."""
+        """The table under one variant; see `statements.profile` for what the parts mean."""
         return _TableMaker(self, table).make(variant)
 
 

@@ -1,7 +1,7 @@
 """From fetched tuples to rows: names, withheld fields, sealed values opened, and what was touched.
 
 INVARIANT (opened-in-place): a sealed value opens only with the context of the row it came from, which the
-statement wrote in front of it (`guard.tagged`); a ciphertext that was moved to another row does not open.
+statement wrote in front of it (`statements.tagged`); a ciphertext moved to another row does not open.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from gptimage_core.errors import KeyErased
-from gptimage_core.guard import tagged
-from gptimage_core.guard.catalog import Catalog
 from gptimage_core.guard.sealer import Sealer
-from gptimage_core.guard.shaped import Shaped, Touch
+from gptimage_core.guard.statements import tagged
+from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.shaped import Shaped, Touch
 from gptimage_core.guard.values import WITHHELD
 from gptimage_core.ports.records import Touched
 

@@ -18,7 +18,7 @@ from gptimage_core.clock import Instant
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.params import Binder, Values
 from gptimage_core.guard.sealer import Sealer
-from gptimage_core.guard.shaped import Assignment, Shaped
+from gptimage_core.guard.statements.shaped import Assignment, Shaped
 from gptimage_core.policy.binding import Column, DataMap, Table
 from gptimage_core.ports.records import Touched
 

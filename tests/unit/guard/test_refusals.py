@@ -6,10 +6,10 @@ import pytest
 from tests.support.guard_world import ACCOUNT, CATALOG, IMAGE, TAG, template
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.grammar import parse
-from gptimage_core.guard.profile import BARE, WITHHELD, ColumnAccess, Profile, TableAccess
-from gptimage_core.guard.shape import WithheldUse, shape
-from gptimage_core.guard.shaped import StaticDenial
+from gptimage_core.guard.statements.grammar import parse
+from gptimage_core.guard.statements.profile import BARE, WITHHELD, ColumnAccess, Profile, TableAccess
+from gptimage_core.guard.statements.shape import WithheldUse, shape
+from gptimage_core.guard.statements.shaped import StaticDenial
 
 _REFUSED: dict[str, tuple[str, str]] = {
     # another way to the table

@@ -6,9 +6,9 @@ import pytest
 from tests.support.guard_world import ACTOR, CATALOG, IMAGE, TAG, arguments, make_database, template
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.catalog import Catalog
-from gptimage_core.guard.grammar import parse
-from gptimage_core.guard.profile import (
+from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.grammar import parse
+from gptimage_core.guard.statements.profile import (
     BARE,
     WITHHELD,
     ColumnAccess,
@@ -17,9 +17,9 @@ from gptimage_core.guard.profile import (
     Template,
     conditional,
 )
-from gptimage_core.guard.shape import shape
-from gptimage_core.guard.shaped import Cell, Output, Shaped, Touch
-from gptimage_core.guard.tagged import Tagged, split
+from gptimage_core.guard.statements.shape import shape
+from gptimage_core.guard.statements.shaped import Cell, Output, Shaped, Touch
+from gptimage_core.guard.statements.tagged import Tagged, split
 from gptimage_core.policy.binding import Column, Table
 
 _OWN = template('"image"."owner" = @actor')

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from gptimage_core.guard.catalog import Entry, Origin, Provided
-from gptimage_core.guard.shaped import Cell, Verb
+from gptimage_core.guard.statements.catalog import Entry, Origin, Provided
+from gptimage_core.guard.statements.shaped import Cell, Verb
 from gptimage_core.policy.binding import Column
 
 

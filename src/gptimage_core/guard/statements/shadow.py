@@ -6,11 +6,11 @@ profile's predicate, and one under the table's own name, which is all that the s
 
 from __future__ import annotations
 
-from gptimage_core.guard import tagged
-from gptimage_core.guard.catalog import Catalog, Entry
-from gptimage_core.guard.profile import ALWAYS, WITHHELD, Param, Profile, TableAccess, Template
-from gptimage_core.guard.render import MEMBER, quote
-from gptimage_core.guard.shaped import StaticDenial
+from gptimage_core.guard.statements import tagged
+from gptimage_core.guard.statements.catalog import Catalog, Entry
+from gptimage_core.guard.statements.profile import ALWAYS, WITHHELD, Param, Profile, TableAccess, Template
+from gptimage_core.guard.statements.render import MEMBER, quote
+from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.policy.binding import Column
 
 __all__ = ["Shadows", "subject_columns"]

@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from gptimage_core.guard import nodes as n
-from gptimage_core.guard.parser import Parser
-from gptimage_core.guard.words import AGGREGATES, COLLATIONS, INSTEAD, RAISING, RESERVED, TOTAL, TYPES
+from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.parser import Parser
+from gptimage_core.guard.statements.words import (
+    AGGREGATES,
+    COLLATIONS,
+    INSTEAD,
+    RAISING,
+    RESERVED,
+    TOTAL,
+    TYPES,
+)
 
 __all__ = ["Expressions"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gptimage_core.guard import nodes as n
+from gptimage_core.guard.statements import nodes as n
 
 __all__ = ["MEMBER", "Renderer", "quote"]
 

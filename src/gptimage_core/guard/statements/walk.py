@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard import nodes as n
-from gptimage_core.guard.catalog import Origin, Provided, fold
-from gptimage_core.guard.lexer import refused
+from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.catalog import Origin, Provided, fold
+from gptimage_core.guard.statements.lexer import refused
 
 __all__ = ["Scope", "Walker"]
 

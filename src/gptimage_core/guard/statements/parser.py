@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.catalog import Catalog
-from gptimage_core.guard.lexer import Token, lex, refused
-from gptimage_core.guard.words import RESERVED
+from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.lexer import Token, lex, refused
+from gptimage_core.guard.statements.words import RESERVED
 
 __all__ = ["DEEPEST", "Parser"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard import nodes
+from gptimage_core.guard.statements import nodes
 
 __all__ = ["refuse_other_than_figures"]
 

@@ -24,12 +24,21 @@ from __future__ import annotations
 from typing import Literal
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard import nodes as n
-from gptimage_core.guard.catalog import Catalog, Entry, Origin, Provided
-from gptimage_core.guard.profile import WITHHELD, Profile, Template
-from gptimage_core.guard.render import Renderer, quote
-from gptimage_core.guard.shadow import Shadows, subject_columns
-from gptimage_core.guard.shaped import Assignment, Cell, Insertion, Output, Shaped, StaticDenial, Text, Touch
+from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.catalog import Catalog, Entry, Origin, Provided
+from gptimage_core.guard.statements.profile import WITHHELD, Profile, Template
+from gptimage_core.guard.statements.render import Renderer, quote
+from gptimage_core.guard.statements.shadow import Shadows, subject_columns
+from gptimage_core.guard.statements.shaped import (
+    Assignment,
+    Cell,
+    Insertion,
+    Output,
+    Shaped,
+    StaticDenial,
+    Text,
+    Touch,
+)
 from gptimage_core.policy.binding import Column
 
 __all__ = ["WithheldUse", "shape"]

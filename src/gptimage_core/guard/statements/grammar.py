@@ -8,12 +8,12 @@ Why an allow-list: lists of what is forbidden failed on quoted names, views, sha
 
 from __future__ import annotations
 
-from gptimage_core.guard import nodes as n
-from gptimage_core.guard.catalog import Catalog, Entry
-from gptimage_core.guard.expressions import Expressions
-from gptimage_core.guard.scopes import resolve
-from gptimage_core.guard.shaped import Cell, Verb
-from gptimage_core.guard.words import RESERVED
+from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.catalog import Catalog, Entry
+from gptimage_core.guard.statements.expressions import Expressions
+from gptimage_core.guard.statements.scopes import resolve
+from gptimage_core.guard.statements.shaped import Cell, Verb
+from gptimage_core.guard.statements.words import RESERVED
 
 __all__ = ["parse"]
 

@@ -13,10 +13,10 @@ to a text, and no hidden column such as rowid is reachable). On the way it is se
 
 from __future__ import annotations
 
-from gptimage_core.guard import nodes as n
-from gptimage_core.guard.catalog import Catalog, Entry, Origin, Provided, fold
-from gptimage_core.guard.lexer import refused
-from gptimage_core.guard.walk import Scope, Walker
+from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.catalog import Catalog, Entry, Origin, Provided, fold
+from gptimage_core.guard.statements.lexer import refused
+from gptimage_core.guard.statements.walk import Scope, Walker
 
 __all__ = ["resolve"]
 

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from gptimage_core.errors import GuardError
-from gptimage_core.guard.profile import Param
+from gptimage_core.guard.statements.profile import Param
 
 __all__ = ["Assignment", "Cell", "Insertion", "Output", "Shaped", "StaticDenial", "Text", "Touch", "Verb"]
 
