@@ -92,3 +92,36 @@ class Parser:
                 raise self.refused("one statement at a time; run the others on their own")
         if self.token.kind != "end":
             raise self.refused("this does not belong to the statement, or the guard does not read it")
+
+    # what both halves name
+
+    def _names(self, what: str) -> list[str]:
+        out = [self.name(what)]
+        while self.take_op(","):
+            out.append(self.name(what))
+        return out
+
+    def _alias(self, what: str, *, after_as_text: bool = False) -> str | None:
+        if self.take_word("AS"):
+            return self.name(what)
+        token = self.token
+        if token.kind == "name" or (token.kind == "word" and token.upper not in RESERVED):
+            return self.name(what)
+        if token.kind == "text" and after_as_text:
+            raise self.refused("`'…'` is a text and not a name; write \"…\"")
+        return None
+
+    def _table_name(self, *, columns_follow: bool = False) -> str:
+        at = self.token.at
+        name = self.name("a table")
+        if self.is_op("."):
+            raise self.refused("name a table without its schema; the guard knows where it is", at)
+        if self.is_op("(") and not columns_follow:
+            raise self.refused(
+                f"`{name}(…)` is a table-valued function; read the column, take it apart in Python", at
+            )
+        return name
+
+    def _no_index_hint(self) -> None:
+        if self.is_word("INDEXED") or self.is_word("NOT", "INDEXED"):
+            raise self.refused("index hints are not read; let the planner choose")

@@ -16,32 +16,28 @@ from __future__ import annotations
 from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.statements.catalog import Catalog, Entry, Origin, Provided, fold
 from gptimage_core.guard.statements.lexer import refused
+from gptimage_core.guard.statements.scope_writes import resolve_write
 from gptimage_core.guard.statements.walk import Scope, Walker
 
-__all__ = ["resolve"]
+__all__ = ["Resolver", "resolve"]
 
 _RESERVED_PREFIXES = ("gp_", "gp:", "sqlite_", "pragma_")
 
 
 def resolve(statement: n.Statement, catalog: Catalog) -> None:
     """Complete the tree of `statement` in place. Raises `GuardError`."""
-    resolver = _Resolver(statement, catalog)
+    resolver = Resolver(statement, catalog)
     for cte in statement.ctes:
         resolver.cte(cte)
     body = statement.body
     if isinstance(body, n.Query):
         resolver.query(body, None, derived=False)
-    elif isinstance(body, n.Insert):
-        statement.tables[body.entry.name] = body.entry
-        resolver.insertion(body)
-    elif isinstance(body, n.Update):
-        resolver.update(body)
     else:
-        resolver.target(body.entry, body.source, body.where)
+        resolve_write(resolver, body)
 
 
-class _Resolver(Walker):
-    """Queries, sources and the writing statements; `Walker` does expressions."""
+class Resolver(Walker):
+    """Queries and sources; `Walker` does expressions, `scope_writes` the statements that write."""
 
     def __init__(self, statement: n.Statement, catalog: Catalog) -> None:
         super().__init__(statement)
@@ -254,38 +250,3 @@ class _Resolver(Walker):
                 raise self.sealed_use(provided, clause, at)
             if withheld and clause != "DISTINCT":
                 self.statement.uses.extend(n.Use(origin, clause) for origin in provided.origins)
-
-    # INSERT, UPDATE, DELETE
-
-    def insertion(self, insert: n.Insert) -> None:
-        for position, name in enumerate(insert.columns):
-            if insert.entry.columns_by_name[name].sealed:
-                for row in insert.rows:
-                    if row[position].placeholder is None and row[position].value is not None:
-                        raise refused(f"`{name}` is sealed: insert it as a parameter", self.sql, 0)
-
-    def target(self, entry: Entry, source: n.Source, where: n.Expr | None) -> Scope:
-        self.statement.tables[entry.name] = entry
-        source.target = "rows"
-        self.bind(source, entry)
-        scope = Scope(None)
-        scope.sources.append((fold(source.alias), source))
-        if where is not None:
-            self.clause(where, scope, "WHERE", filters=True, aggregates=False)
-        return scope
-
-    def update(self, update: n.Update) -> None:
-        self.target(update.entry, update.source, update.where)
-        base = n.Source(update.entry.name, 0, target="base")
-        self.bind(base, update.entry)
-        scope = Scope(None)
-        scope.sources.append((fold(base.alias), base))
-        for column, value in update.sets:
-            if column.sealed and not isinstance(value, n.Parameter):
-                literal_null = isinstance(value, n.Literal) and value.value is None
-                if not literal_null:
-                    raise refused(f"`{column.name}` is sealed: set it to a parameter", self.sql, 0)
-            if update.entry.is_pinned(column.name) and not isinstance(value, n.Literal | n.Parameter):
-                message = f"`{column.name}` says whose row it is and when it came, and does not change"
-                raise refused(f"{message}; leave it out of SET", self.sql, 0)
-            self.clause(value, scope, "SET", aggregates=False, subqueries=False)

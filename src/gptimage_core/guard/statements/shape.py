@@ -26,25 +26,13 @@ from typing import Literal
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.statements.catalog import Catalog, Entry, Origin, Provided
-from gptimage_core.guard.statements.profile import WITHHELD, Profile, Template
+from gptimage_core.guard.statements.profile import WITHHELD, Profile
 from gptimage_core.guard.statements.render import Renderer, quote
 from gptimage_core.guard.statements.shadow import Shadows, subject_columns
-from gptimage_core.guard.statements.shaped import (
-    Assignment,
-    Cell,
-    Insertion,
-    Output,
-    Shaped,
-    StaticDenial,
-    Text,
-    Touch,
-)
-from gptimage_core.policy.binding import Column
+from gptimage_core.guard.statements.shape_writes import insertion, written
+from gptimage_core.guard.statements.shaped import Output, Shaped, Text, Touch
 
-__all__ = ["WithheldUse", "shape"]
-
-_FILLED = ("tenant", "recorded", "collected_under")
-"""Roles that the guard fills into an INSERT that does not name them."""
+__all__ = ["Shaping", "WithheldUse", "shape"]
 
 
 class WithheldUse(GuardError):
@@ -65,11 +53,11 @@ def shape(statement: n.Statement, profile: Profile, catalog: Catalog) -> Shaped:
     withheld column would decide something.
     """
     if isinstance(statement.body, n.Insert):
-        return _insert(statement, statement.body)
+        return insertion(statement, statement.body)
     for use in statement.uses:
         _check_use(use, profile)
     try:
-        return _Shaping(statement, profile, catalog).shaped()
+        return Shaping(statement, profile, catalog).shaped()
     except RecursionError:
         raise GuardError("the statement nests too deep; split it") from None
 
@@ -81,45 +69,7 @@ def _check_use(use: n.Use, profile: Profile) -> None:
         raise WithheldUse(table, column, use.clause)
 
 
-def _insert(statement: n.Statement, insert: n.Insert) -> Shaped:
-    """Bind every cell; the guard decides and fills. Whether the rows may be created is not asked here."""
-    entry = insert.entry
-    missing = [c.name for c in entry.table.columns if c.role in _FILLED and c.name not in insert.columns]
-    columns = (*insert.columns, *missing)
-    rows = tuple((*row, *(Cell(fill=True) for _ in missing)) for row in insert.rows)
-    if columns:
-        number, written = 0, []
-        for row in rows:
-            written.append("(" + ", ".join(f"?{number + i + 1}" for i in range(len(row))) + ")")
-            number += len(row)
-        values = f"({', '.join(quote(c) for c in columns)}) VALUES {', '.join(written)}"
-    else:
-        values = "DEFAULT VALUES"
-    returning = _returning(entry, insert.returning)
-    return Shaped(
-        "INSERT",
-        Text(
-            f"INSERT INTO main.{quote(entry.name)} {values}{returning}",
-            (),
-            tuple(range(statement.placeholders)),
-        ),
-        (entry.name,),
-        outputs=_key_output(entry, insert.returning),
-        target=entry.name,
-        returning=bool(returning),
-        insertion=Insertion(columns, rows),
-    )
-
-
-def _returning(entry: Entry, label: str | None) -> str:
-    return "" if label is None else f" RETURNING {quote(entry.key)} AS {quote(label)}"
-
-
-def _key_output(entry: Entry, label: str | None) -> tuple[Output, ...]:
-    return () if label is None else (Output(label, entry.name, entry.key, "no", False),)
-
-
-class _Shaping:
+class Shaping:
     """One statement and one profile on their way together."""
 
     def __init__(self, statement: n.Statement, profile: Profile, catalog: Catalog) -> None:
@@ -137,7 +87,7 @@ class _Shaping:
             self.prefixed = len(self.shadows.params)
             return self._select(body)
         assert isinstance(body, n.Update | n.Delete)
-        return self._write(body)
+        return written(self, body)
 
     # the shadows
 
@@ -148,7 +98,7 @@ class _Shaping:
             for name, needs in statement.needs.items()
         )
 
-    def _with(self, renderer: Renderer, extra: str = "") -> str:
+    def front(self, renderer: Renderer, extra: str = "") -> str:
         """The WITH: shadows, then (for writes) the target's rows, then the statement's own."""
         parts = [part for part in (self.prefix, extra) if part]
         for cte in self.statement.ctes:
@@ -159,7 +109,7 @@ class _Shaping:
     # SELECT
 
     def _select(self, query: n.Query) -> Shaped:
-        renderer, text = self._main()
+        renderer, text = self.main()
         core = query.cores[0]
         plain = not query.ops and core.values is None and not core.aggregate and not core.distinct
         outputs = self._outputs(query.provides)
@@ -170,7 +120,7 @@ class _Shaping:
                 if source.entry is not None:
                     touches.append(self._hide(source, source.entry, core, hidden))
         labelled = "".join(f', {sql} AS "gp:{i}"' for i, sql in enumerate(hidden))
-        sql = self._with(renderer) + renderer.query(query, labelled)
+        sql = self.front(renderer) + renderer.query(query, labelled)
         return Shaped(
             "SELECT",
             text(sql),
@@ -217,17 +167,17 @@ class _Shaping:
 
     # numbering
 
-    def _main(self) -> tuple[Renderer, _Texter]:
+    def main(self) -> tuple[Renderer, Texter]:
         """A renderer whose user parameters keep their order, and what makes its `Text`."""
         k = self.prefixed
-        return Renderer(lambda index: f"?{k + index + 1}"), _Texter(
+        return Renderer(lambda index: f"?{k + index + 1}"), Texter(
             tuple(self.shadows.params)[:k], list(range(self.statement.placeholders))
         )
 
-    def _picking(self) -> tuple[Renderer, _Texter]:
+    def picking(self) -> tuple[Renderer, Texter]:
         """A renderer for a part of the statement: only the user parameters that it uses, in order of use."""
         k = self.prefixed
-        texter = _Texter(tuple(self.shadows.params)[:k], [])
+        texter = Texter(tuple(self.shadows.params)[:k], [])
 
         def parameter(index: int) -> str:
             if index not in texter.placeholders:
@@ -236,97 +186,14 @@ class _Shaping:
 
         return Renderer(parameter), texter
 
-    # UPDATE, DELETE
-
-    def _write(self, body: n.Update | n.Delete) -> Shaped:
-        entry, source = body.entry, body.source
-        pinned = (
-            [(c, v) for c, v in body.sets if entry.is_pinned(c.name)] if isinstance(body, n.Update) else []
-        )
-        sets = (
-            [(c, v) for c, v in body.sets if not entry.is_pinned(c.name)]
-            if isinstance(body, n.Update)
-            else []
-        )
-        rows = self._target_rows(body, [column.name for column, _ in sets])
-        needs = self.statement.target_needs | {column.name for column, _ in pinned}
-        access = self.shadows.access(entry)
-        chosen = self.shadows.select(entry, access, needs, rows, flagged=self.statement.target_guarded)
-        secret = self.shadows.secret(entry, "w")
-        self.prefixed = len(self.shadows.params)
-        extra = f"{secret} AS ({chosen})"
-        alias = quote(source.alias)
-
-        def choose(renderer: Renderer) -> str:
-            """FROM and WHERE over the target's rows."""
-            conditions = [f"{alias}.{quote(c.name)} IS {renderer.expr(v)}" for c, v in pinned]
-            if body.where is not None:
-                conditions.append(renderer.expr(body.where))
-            return f" FROM {secret} AS {alias}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
-
-        renderer, text = self._main()
-        key = quote(entry.key)
-        keys = f"{key} IN ({self._with(renderer, extra)}SELECT {alias}.{key}{choose(renderer)})"
-        if isinstance(body, n.Update):
-            assigned = ", ".join(f"{quote(c.name)} = {renderer.expr(v)}" for c, v in sets) or f"{key} = {key}"
-            front = f"UPDATE main.{quote(entry.name)} SET {assigned}"  # noqa: S608  # names are quoted, values bound
-        else:
-            front = f"DELETE FROM main.{quote(entry.name)}"  # noqa: S608  # names are quoted, values bound
-        returning = _returning(entry, body.returning)
-        last = self.prefixed + self.statement.placeholders + 1
-        sealed = any(column.sealed for column, _ in sets)
-        picked, touch_text = self._picking()
-        people = subject_columns(entry, self.catalog)
-        arm = self._arm(entry, alias, people, choose(picked))
-        return Shaped(
-            "UPDATE" if isinstance(body, n.Update) else "DELETE",
-            text(f"{front} WHERE {keys}{returning}"),
-            tuple(self.statement.tables),
-            outputs=_key_output(entry, body.returning),
-            touch=self._touch_text(picked, touch_text, [arm], extra),
-            target=entry.name,
-            returning=bool(returning),
-            assignments=tuple(_assignment(column, value) for column, value in sets),
-            row=text(f"{front} WHERE {keys} AND {key} = ?{last}{returning}") if sealed else None,
-        )
-
-    def _target_rows(self, body: n.Update | n.Delete, columns: list[str]) -> tuple[Template, ...]:
-        """The predicates that a row must satisfy to be written, and to be read where the statement reads it.
-
-        A statement that names the rows by identifiers only reads nothing that has a category.
-        """
-        entry = body.entry
-        access = self.shadows.access(entry)
-        rows: list[Template] = []
-        read = self.statement.target_needs | self.statement.set_reads
-        if any(entry.columns_by_name[name].category != "identifier" for name in read):
-            if access.rows is None:
-                raise StaticDenial(entry.name, "read")
-            rows.append(access.rows)
-        if isinstance(body, n.Delete):
-            if access.delete is None:
-                raise StaticDenial(entry.name, "delete")
-            rows.append(access.delete)
-            return tuple(rows)
-        update = {name: access.columns.get(name, WITHHELD).update for name in columns}
-        denied = tuple(name for name, template in update.items() if template is None)
-        if denied:
-            raise StaticDenial(entry.name, "update", denied)
-        rows.extend(template for template in update.values() if template is not None)
-        for name in sorted(self.statement.set_reads):
-            when = access.columns.get(name, WITHHELD).when
-            if when is not None:  # what SET may not read of a row would overwrite it with NULL: leave the row
-                rows.append(when)
-        return tuple(rows) if rows else (access.rows or Template.text("0"),)
-
     # the rows touched
 
     def _touch(self, except_for: n.Core | None) -> Text | None:
-        renderer, text = self._picking()
-        return self._touch_text(renderer, text, [], "", except_for)
+        renderer, text = self.picking()
+        return self.touch_text(renderer, text, [], "", except_for)
 
-    def _touch_text(
-        self, renderer: Renderer, text: _Texter, arms: list[str], extra: str, except_for: n.Core | None = None
+    def touch_text(
+        self, renderer: Renderer, text: Texter, arms: list[str], extra: str, except_for: n.Core | None = None
     ) -> Text | None:
         """Key and subjects of every row that the statement's SELECTs go over, but for those of `except_for`.
 
@@ -341,16 +208,16 @@ class _Shaping:
                     continue
                 people = subject_columns(source.entry, self.catalog)
                 rest = f" FROM {renderer.source(source)}" if core.correlated else renderer.rest(core)
-                arms.append(self._arm(source.entry, quote(source.alias), people, rest))
+                arms.append(self.arm(source.entry, quote(source.alias), people, rest))
         if not arms:
             return None
         union = " UNION ".join(dict.fromkeys(arms))
         return text(
-            self._with(renderer, extra)
+            self.front(renderer, extra)
             + (union if len(arms) > 1 else union.replace("SELECT", "SELECT DISTINCT", 1))
         )
 
-    def _arm(self, entry: Entry, alias: str, people: list[str], rest: str) -> str:
+    def arm(self, entry: Entry, alias: str, people: list[str], rest: str) -> str:
         width = max(len(subject_columns(e, self.catalog)) for e in self.statement.tables.values())
         # As text: in a UNION one table's declared type would convert the keys of another.
         named = [f"CAST({alias}.{quote(name)} AS TEXT)" for name in (entry.key, *people)]
@@ -359,7 +226,7 @@ class _Shaping:
         return f"SELECT {', '.join(columns)}{rest}"
 
 
-class _Texter:
+class Texter:
     """Makes a `Text` of SQL, with the parameters that its renderer has used by then."""
 
     def __init__(self, prefix: tuple[object, ...], placeholders: list[int]) -> None:
@@ -368,7 +235,3 @@ class _Texter:
 
     def __call__(self, sql: str) -> Text:
         return Text(sql, self.prefix, tuple(self.placeholders))
-
-
-def _assignment(column: Column, value: n.Expr) -> Assignment:
-    return Assignment(column.name, value.index if isinstance(value, n.Parameter) else None, column.sealed)
