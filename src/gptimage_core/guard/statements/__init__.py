@@ -3,8 +3,8 @@
 Pure functions; no database. In the order of their work:
 
 `catalog`     the governed tables as a statement may name them
-`lexer`, `words`, `parser`, `expressions`, `writes`, `grammar`   the allow-list grammar: text to `nodes`,
-    or refused
+`lexer`, `words`, `parser`, `expressions`, `queries`, `writes`, `grammar`   the allow-list: text to
+    `nodes`, or refused
 `walk`, `scopes`, `scope_writes`   what each name in the tree stands for
 `profile`     what an access may do with each table, as templates of predicates
 `shadow`      the CTEs that stand in for governed tables (ring one)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.statements.catalog import Entry
-from gptimage_core.guard.statements.expressions import Expressions
+from gptimage_core.guard.statements.queries import Queries
 from gptimage_core.guard.statements.shaped import Cell
 
 __all__ = ["Writes"]
 
 
-class Writes(Expressions):
+class Writes(Queries):
     """The statements that write. Queries are the other half's (`grammar`)."""
 
     def _target(self, *, columns_follow: bool = False) -> Entry:
