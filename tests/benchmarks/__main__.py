@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks [--only NAME]`: run every benchmark, print a table, write `.bench/latest.json`.
 
-Exits with 1 when a ratio is above its limit. With `--only` (a part of a name) the file is left as it is.
-Progress is shown on a terminal and not in a pipe.
+Exits with 1 when a ratio is above its limit; a ratio below a tenth is printed as a fraction. What a module's
+`notes()` gives is printed below the table. With `--only` (a part of a name) the file is left as it is, and
+there are no notes. Progress is shown on a terminal and not in a pipe.
 """
 
 from __future__ import annotations
@@ -27,13 +28,29 @@ def _benches() -> Iterator[Bench]:
             yield from importlib.import_module(f"{package.__name__}.{module.name}").benches()
 
 
+def _notes() -> Iterator[str]:
+    for name in sorted(sys.modules):
+        notes = (
+            getattr(sys.modules[name], "notes", None)
+            if name.startswith(f"{package.__name__}.bench_")
+            else None
+        )
+        if notes is not None:
+            yield notes()
+
+
+def _shown(ratio: float | None, width: int, missing: str) -> str:
+    if ratio is None:
+        return missing.rjust(width)
+    return f"{ratio:{width}.2f}" if ratio >= 0.1 or ratio <= 0 else f"1/{1 / ratio:.0f}".rjust(width)
+
+
 def _table(results: list[Result]) -> str:
     width = max(len(result.name) for result in results)
     lines = [f"{'':{width}}  {'ours µs':>12}  {'peer µs':>12}  {'ratio':>7}  {'limit':>6}"]
     for each in results:
         peer = f"{each.peer:12.2f}" if each.peer is not None else " " * 12
-        ratio = f"{each.ratio:7.2f}" if each.ratio is not None else " " * 7
-        limit = f"{each.limit:6.2f}" if each.limit is not None else "     –"
+        ratio, limit = _shown(each.ratio, 7, ""), _shown(each.limit, 6, "–")
         verdict = "" if each.ok else "  too slow"
         lines.append(f"{each.name:{width}}  {each.ours:12.2f}  {peer}  {ratio}  {limit}{verdict}")
     return "\n".join(lines)
@@ -60,6 +77,7 @@ def main() -> int:
         return 2
     print(_table(results))
     if not only:
+        print("", *_notes(), sep="\n")
         _LATEST.parent.mkdir(exist_ok=True)
         _LATEST.write_text(
             json.dumps([asdict(result) for result in results], indent=2) + "\n", encoding="utf-8"
