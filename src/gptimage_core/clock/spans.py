@@ -7,7 +7,6 @@ with `cutoff(now)`, computed here once, instead of doing calendar arithmetic in 
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 from typing import Literal
 
@@ -61,6 +60,8 @@ class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         if self.end_of == "month":
             following = dt.datetime(year + month // 12, month % 12 + 1, 1, tzinfo=dt.UTC)
             return from_datetime(following)
+        import calendar  # brings locale along
+
         day = min(moment.day, calendar.monthrange(year, month)[1])
         return from_datetime(moment.replace(year=year, month=month, day=day))
 

@@ -7,7 +7,6 @@ and the way TOML spells a value do not change the digest; it does not depend on 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -37,4 +36,6 @@ def digest_of(value: object) -> str:
 
 
 def _hashed(data: bytes) -> str:
+    import hashlib  # loads OpenSSL, which only a digest needs
+
     return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -6,7 +6,6 @@ for positions and the problem becomes a `Finding` with file, line and column.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -67,6 +66,8 @@ def refuse(problems: Iterable[Problem], source: Source) -> None:
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """A hint that names the nearest known word, or lists the known ones when they are few."""
     words: Sequence[str] = sorted(set(known))
+    import difflib  # for findings; most programs have none
+
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     if near:
         return f"did you mean `{near[0]}`?"

@@ -9,10 +9,8 @@ sorted; a document with any does not exist for the rest of the program (fail clo
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +25,9 @@ from gptimage_core.policy.lint import lint
 from gptimage_core.policy.remainder import LeftOut, broken_overlay, remainder, unreadable_overlay
 from gptimage_core.policy.source import Source
 from gptimage_core.policy.unseen import unseen
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Loaded", "load_document", "parse_document", "parse_overlay"]
 
@@ -119,6 +120,8 @@ def load_document(path: str | Path, overlays: Sequence[str | Path] = ()) -> Load
 
 def read_text(path: str | Path) -> str:
     """A file's text; what cannot be read, is no UTF-8 or is far too long is refused with a finding."""
+    from pathlib import Path  # not for whoever imports the core and decides by a document it has
+
     file = str(path)
     try:
         data = Path(path).read_bytes()
@@ -145,6 +148,8 @@ def parse_toml(source: Source) -> dict[str, Any]:
     found = sorted(unseen(source))
     if found:
         raise PolicyError(findings=found)
+    import tomllib  # with its patterns it takes longer to import than the rest of the policy
+
     try:
         return tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:

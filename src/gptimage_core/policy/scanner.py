@@ -8,7 +8,6 @@ is a `Place`, and the text of a value, parsed again by `tomllib`, is that value 
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import NamedTuple, TypeAlias
 
 __all__ = ["Place", "scan"]
@@ -116,6 +115,8 @@ class _Scan:
         self.at = match.end()
         raw = match[0]
         if raw[0] == '"' and "\\" in raw:
+            import tomllib
+
             return str(tomllib.loads(f"k = {raw}")["k"])
         return raw[1:-1] if raw[0] in "\"'" else raw
 

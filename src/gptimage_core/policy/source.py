@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from gptimage_core.policy.scanner import Place, scan
+if TYPE_CHECKING:
+    from gptimage_core.policy.scanner import Place
 
 __all__ = ["Position", "Source"]
 
@@ -81,6 +82,8 @@ class Source:
 
     def _all(self) -> dict[_Path, Place]:
         if self._places is None:
+            from gptimage_core.policy.scanner import scan  # for findings; most programs have none
+
             self._places = scan(self.text)
         return self._places
 

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -30,6 +29,9 @@ from gptimage_core.policy.document import Document
 from gptimage_core.policy.findings import Finding, Problem, placed
 from gptimage_core.policy.loader import Loaded, load_document, parse_toml, read_text
 from gptimage_core.policy.source import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["SignOff", "Timeline", "Version", "load_timeline", "single"]
 
@@ -147,6 +149,8 @@ def load_timeline(path: str | Path) -> Timeline:
 
     Raises `PolicyError` with the findings of all files at once.
     """
+    from pathlib import Path
+
     place = Path(path)
     if place.is_file() and place.name != TIMELINE:
         loaded = load_document(place)

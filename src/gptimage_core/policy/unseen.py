@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from unicodedata import name
 
 from gptimage_core.policy.findings import Finding
 from gptimage_core.policy.source import Source
@@ -46,6 +45,8 @@ def unseen(source: Source) -> Iterator[Finding]:
 
 
 def _hidden(source: Source, at: int, character: str) -> Finding:
+    from unicodedata import name  # for findings; most programs have none
+
     line = source.text.count("\n", 0, at) + 1
     column = at - (source.text.rfind("\n", 0, at) + 1) + 1
     called = f"U+{ord(character):04X} {name(character, 'control character').lower()}"
