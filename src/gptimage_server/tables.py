@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from piccolo.columns import BigInt, Boolean, ForeignKey, Integer, Text, Varchar
+from piccolo.columns import BigInt, Boolean, ForeignKey, Integer, OnDelete, OnUpdate, Text, Varchar
 from piccolo.columns.indexes import IndexMethod
 from piccolo.table import Table
 
@@ -25,6 +25,7 @@ from gptimage_core.adapters.piccolo.tags import (
 )
 
 __all__ = [
+    "ACCEPTED",
     "TABLES",
     "Acceptance",
     "Account",
@@ -55,6 +56,11 @@ def _key() -> Varchar:
 
 def _owner() -> Varchar:
     return subject(Varchar(length=_ID, index=True, index_method=IndexMethod.btree))
+
+
+def _link(table: type[Table]) -> ForeignKey[Any]:
+    """To a row that is decided apart from this one: neither goes along when the other is deleted."""
+    return ForeignKey(table, index=True, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
 
 
 def _blob(**options: Any) -> Varchar:
@@ -179,7 +185,7 @@ class Job(Table, tablename="jobs"):
 
     id = _key()
     owner = _owner()
-    image = ForeignKey(Image, index=True)
+    image = _link(Image)
     tenant = tenant(Varchar(length=_ID))
     recorded = recorded(BigInt())
     keep_ended = keep_ended(BigInt(null=True))
@@ -225,8 +231,8 @@ class Entry(Table, tablename="credit_entries"):
 
     id = _key()
     owner = _owner()
-    transfer = ForeignKey(Transfer, index=True)
-    account = ForeignKey(CreditAccount, index=True)
+    transfer = _link(Transfer)
+    account = _link(CreditAccount)
     tenant = tenant(Varchar(length=_ID))
     recorded = recorded(BigInt())
     keep_ended = keep_ended(BigInt(null=True))
@@ -324,3 +330,9 @@ TABLES: tuple[type[Table], ...] = (
     SecurityEvent,
 )
 """In the order in which they can be made."""
+
+ACCEPTED: dict[str, str] = {
+    "unique:accounts.accounts_one_address": "one account per address: the hash is keyed, and only who proved "
+    "the address by its mailed link makes an account for it",
+}
+"""What the lints of the schema find, and why it stays; `datamap.lock` shows it to counsel."""

@@ -4,7 +4,8 @@
 2 the folders, the server's secret, the database; migrations of the core's tables and of ours
 3 the data map: every column has a category, or the start ends here (S6); the registry of what people have
 4 the ledger of negative decisions: what the data lacks is replayed before anything is served (X8, S33)
-5 the guard, attached for good: from here on no statement runs outside an access
+5 the guard: the schema is held against the data map (docs/lints.md); attached for good, from here on no
+  statement runs outside an access
 6 the one way out: recipients behind sharing, never in anybody else's hands (S20)
 """
 
@@ -41,7 +42,7 @@ from gptimage_server.policy import load_policy
 from gptimage_server.secrets import load_secrets
 from gptimage_server.services import Services
 from gptimage_server.settings import Settings
-from gptimage_server.tables import TABLES
+from gptimage_server.tables import ACCEPTED, TABLES
 
 __all__ = ["data_map", "data_map_lock", "wire"]
 
@@ -100,13 +101,13 @@ def wire(settings: Settings, clock: Clock) -> Services:
 
 def data_map(timeline: Timeline) -> DataMap:
     """Our tables, bound to the policy; raises `PolicyError` with every column that has no place in it."""
-    return bind(timeline, [table_of(table) for table in TABLES])
+    return bind(timeline, [table_of(table) for table in TABLES], ACCEPTED)
 
 
 def data_map_lock(timeline: Timeline) -> str:
     """`datamap.lock`: every column of ours and of the core's own tables, for counsel to read (S6, X9)."""
     ours = data_map(timeline)
-    return datamap_lock(DataMap((*ours.tables, *own_tables()), ours.digest))
+    return datamap_lock(DataMap((*ours.tables, *own_tables()), ours.digest, ours.accepted))
 
 
 def _database(settings: Settings) -> GovernedSQLite:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.architecture.command_page import page as command_page
+from tests.architecture.lints_page import page as lints_page
 
 from gptimage_core.policy.loader import load_document
 from gptimage_core.policy.timeline import load_timeline
@@ -44,6 +45,7 @@ def server_data_map() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/commands.md": command_page,
     "docs/language.md": language,
+    "docs/lints.md": lints_page,
     "policies/gptimage/datamap.lock": server_data_map,
     "src/gptimage_server/migrations/0001_first.sql": first_migration,
 }

@@ -8,6 +8,7 @@
 `plans`        from a text to a plan: parsed once, shaped once per view
 `running`      one hop: execute, see what was touched, open, record
 `inserting`, `updating`, `rows`, `sealer`   the parts of it
+`lints`        what the database's schema must not hold, found before anything is served
 `statements`   pure text functions: what is read of a statement, and what runs instead
 `values`       `Withheld`: a field that the policy keeps back
 """

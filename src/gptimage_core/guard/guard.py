@@ -25,6 +25,8 @@ from gptimage_core.guard.checks import check_access, judge
 from gptimage_core.guard.denials import denial_of
 from gptimage_core.guard.handles import AccessBlock, Handle, current_handle
 from gptimage_core.guard.inserting import Refused
+from gptimage_core.guard.lints import check as lints
+from gptimage_core.guard.lints.sqlite import read_file
 from gptimage_core.guard.maintenance import MAINTENANCE, Maintenance, open_maintenance
 from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book, View
@@ -57,7 +59,9 @@ _COLLISIONS = frozenset(
 
 
 class Guard:
-    """Made once per database, after the core's tables are migrated and the ledger is replayed.
+    """Made once per database, after all tables are migrated and the ledger is replayed. Raises `PolicyError`
+    with everything in the database's schema that no ring would reach (`guard.lints`); what was worth saying
+    besides stands in `notes`.
 
     `datamap` is what `policy.bind` gave for the application's tables. `vault` may be left out where the
     policy seals nothing of them. `tell` queues a message to the people that a record touched, in the record's
@@ -81,6 +85,8 @@ class Guard:
         self.clock = clock
         self.vault = vault
         self.tell = tell
+        self.notes = lints.check(read_file(database.path), datamap)
+        self.unfit = False
         self._fence = Fence(
             {t.name: frozenset(c.name for c in t.columns if c.category == IDENTIFIER) for t in datamap.tables}
         )
@@ -97,7 +103,8 @@ class Guard:
         accesses that are open too; INVARIANT (history-stands) makes both the same answer at this instant.
         """
         check_succession(self.compiled.timeline, timeline, self.clock.now())
-        datamap = bind(timeline, self.datamap.tables)
+        accepted = {each.what: each.reason for each in self.datamap.accepted}
+        datamap = bind(timeline, self.datamap.tables, accepted)
         sealer = Sealer(self.vault, datamap, timeline)
         sealer.check_follows(self._sealer, self.datamap)
         compiled = compile_timeline(timeline)
@@ -261,9 +268,16 @@ class Guard:
         """Whether a maintenance window is open here."""
         return open_maintenance(self) is not None
 
-    def forget_statements(self) -> None:
-        """Drop every plan: the schema may have changed."""
+    def look_again(self) -> None:
+        """The schema may have changed: drop every plan, and hold it against the data map again.
+
+        Raises `PolicyError` with every finding; from then on no access does anything (`unfit`), until another
+        maintenance has mended it.
+        """
+        self.unfit = True
         self._planner = Planner(Book(self.compiled, self.datamap), self._catalog, self._sealer)
+        self.notes = lints.check(read_file(self._database.path), self.datamap)
+        self.unfit = False
 
     async def _run_trusted(
         self, window: Maintenance, sql: str, args: Sequence[Any], scope: TransactionScope | None

@@ -112,6 +112,11 @@ def current_handle(guard: Guard) -> Handle:
             f"the access for `{handle.purpose}` has ended and this code outlived it; a task that goes on"
             " needs an access of its own: give it ids, and let it open one when it starts"
         )
+    if guard.unfit:
+        raise GuardError(
+            "the schema does not stand up to the data map since the last maintenance, and nothing is served; "
+            "what it found stands in its error: mend it in another one"
+        )
     return handle
 
 

@@ -4,7 +4,8 @@
         await Image.alter()…
 
 Inside it statements run as they are written, on every table; each is recorded by its kind. It is a way for
-operators to change the schema, and nothing that serves people should ever open it.
+operators to change the schema, and nothing that serves people should ever open it. At its end the schema is
+held against the data map again: with a finding it raises `PolicyError`, and the guard serves nothing more.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gptimage_core.clock import HOUR, Instant, to_iso
-from gptimage_core.errors import GuardError
+from gptimage_core.errors import GuardError, PolicyError
 from gptimage_core.ports.records import AccessRecord
 from gptimage_core.store.state import new_id
 
@@ -90,5 +91,9 @@ class Maintenance:
         self._open = False
         if self._token is not None:
             MAINTENANCE.reset(self._token)
-        self.guard.forget_statements()
         await self.guard.sink.write(self.record("END MAINTENANCE"))
+        try:
+            self.guard.look_again()
+        except PolicyError:
+            if error is None:
+                raise  # else what went wrong inside is what is told; nothing is served either way

@@ -9,12 +9,12 @@ under the version they were collected under and every one since (X11).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from gptimage_core.errors import PolicyError
-from gptimage_core.policy.binding import Column, DataMap, Table
+from gptimage_core.policy.binding import Accepted, Column, DataMap, Table
 from gptimage_core.policy.canonical import digest_of
 from gptimage_core.policy.datamap_lock import datamap_lock
 from gptimage_core.policy.document import Category, Fact
@@ -42,9 +42,11 @@ _ROLE_TYPES = {
 _ONCE = ("key", "tenant", "recorded", "keep_ended", "collected_under")
 
 
-def bind(timeline: Timeline, tables: Sequence[Table]) -> DataMap:
+def bind(timeline: Timeline, tables: Sequence[Table], accept: Mapping[str, str] | None = None) -> DataMap:
     """The data map of all governed tables, with `sealed` set where the policy seals a category.
 
+    `accept` says, per finding of the schema's lints (`code:place`), why it stays; it stands in the data map
+    and so in `datamap.lock`, where counsel reads it.
     Raises `PolicyError` with every finding; a finding's file is the table's name.
     """
     findings = list(_clashes(tables))
@@ -63,7 +65,8 @@ def bind(timeline: Timeline, tables: Sequence[Table]) -> DataMap:
         )
         for table in sorted(tables, key=lambda each: each.name)
     )
-    return DataMap(bound, digest_of(bound))
+    accepted = tuple(Accepted(what, reason) for what, reason in sorted((accept or {}).items()))
+    return DataMap(bound, digest_of((bound, accepted) if accepted else bound), accepted)
 
 
 def _sealed(timeline: Timeline) -> set[str]:

@@ -16,7 +16,10 @@ Role: TypeAlias = Literal["key", "subject", "tenant", "recorded", "keep_ended", 
 
 
 class Column(Struct, frozen=True):
-    """One column. `fact` names the row-level fact of the policy that the column supplies, if any."""
+    """One column. `fact` names the row-level fact of the policy that the column supplies, if any.
+
+    `opaque`: its values are random, so that nobody guesses one and a UNIQUE over them tells nothing.
+    """
 
     name: str
     category: str
@@ -26,6 +29,7 @@ class Column(Struct, frozen=True):
     sealed: bool = False
     references: str | None = None
     unique: bool = False
+    opaque: bool = False
 
 
 class Via(Struct, frozen=True):
@@ -66,11 +70,19 @@ class Table(Struct, frozen=True):
         return tuple(dict.fromkeys(c.category for c in self.columns if c.category != "identifier"))
 
 
+class Accepted(Struct, frozen=True):
+    """A finding about the schema that somebody answers for: `what` is its `code:place`, `reason` says why."""
+
+    what: str
+    reason: str
+
+
 class DataMap(Struct, frozen=True):
-    """All governed tables, bound to a policy."""
+    """All governed tables, bound to a policy; `accepted` are the findings that do not stop a start."""
 
     tables: tuple[Table, ...]
     digest: str
+    accepted: tuple[Accepted, ...] = ()
 
     def table(self, name: str) -> Table | None:
         for table in self.tables:

@@ -18,6 +18,11 @@ _HEAD = """\
 def datamap_lock(datamap: DataMap) -> str:
     """The text; equal data maps give equal text."""
     parts = [_HEAD + f"digest = {_quoted(datamap.digest)}\n"]
+    if datamap.accepted:
+        lines = [f"{_quoted(each.what)} = {_quoted(each.reason)}" for each in datamap.accepted]
+        parts.append(
+            "\n".join(["[accepted]  # what a lint of the schema found, and why it stays", *lines]) + "\n"
+        )
     parts.extend(_table(table) for table in sorted(datamap.tables, key=lambda each: each.name))
     return "\n".join(parts)
 
@@ -42,7 +47,7 @@ def _column(column: Column) -> str:
         value = getattr(column, name)
         if value is not None:
             parts.append(f"{name} = {_quoted(value)}")
-    for name in ("sealed", "unique"):
+    for name in ("sealed", "unique", "opaque"):
         if getattr(column, name):
             parts.append(f"{name} = true")
     return "{ " + ", ".join(parts) + " }"

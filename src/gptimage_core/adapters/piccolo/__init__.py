@@ -4,6 +4,7 @@
 `transactions`  transactions, savepoints, atomic blocks
 `tags`          what a column holds, said where it is declared
 `tables`        from a Piccolo table to the table that the policy is bound to
+`classes`       what a table class must not be
 `govern`        one call that puts it all together
 """
 
@@ -17,6 +18,7 @@ from gptimage_core.adapters.piccolo.tags import (
     collected_under,
     fact,
     keep_ended,
+    opaque,
     recorded,
     subject,
     tenant,
@@ -30,6 +32,7 @@ __all__ = [
     "fact",
     "govern",
     "keep_ended",
+    "opaque",
     "recorded",
     "subject",
     "table_of",

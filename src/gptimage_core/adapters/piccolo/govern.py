@@ -11,23 +11,24 @@ What it does, in this order; whatever fails, nothing is attached and nothing is 
  4. replay the ledger of negative decisions, which lies outside the data and its backups (X8)
  5. open the keyring, which lies apart from the data
  6. open the sink of access records, which adopts what a killed process left
+ 7. hold the database's schema against the data map: what no ring would reach stops the start (docs/lints.md)
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from piccolo.table import Table
 
 from gptimage_core.accesslog.sink import RecordSink
+from gptimage_core.adapters.piccolo.classes import check_classes
 from gptimage_core.adapters.piccolo.engine import GovernedSQLite
 from gptimage_core.adapters.piccolo.tables import table_of
 from gptimage_core.clock import Clock, SystemClock
 from gptimage_core.decision.compile import compile_timeline
-from gptimage_core.errors import GuardError
 from gptimage_core.guard.guard import Guard
 from gptimage_core.policy.bind import bind
 from gptimage_core.policy.timeline import Timeline, load_timeline
@@ -49,18 +50,19 @@ async def govern(
     ledger: NegativeLedger | str | Path,
     keys: KeyStore | str | Path | None = None,
     clock: Clock | None = None,
+    accept: Mapping[str, str] | None = None,
 ) -> Guard:
     """Attach a guard to the engine, for good, and return it.
 
     `policy` is a folder with `timeline.toml`, one policy file, or a loaded timeline; `tables` are all tables
     the application reaches through this engine; `ledger` and `keys` are places apart from the database.
+    `accept` says, for a finding about the database's schema, why it stays (`{"unique:user.email": "…"}`); it
+    stands in `datamap.lock`. `guard.notes` has what is worth knowing and stops nothing.
     Raises `PolicyError` with every finding, `StoreError` where the data is not to be served.
     """
     timeline = policy if isinstance(policy, Timeline) else load_timeline(policy)
-    for table in tables:
-        if table._meta.db is not engine:
-            raise GuardError(f"`{table.__name__}` is on another engine; declare it with this one: `db=…`")
-    datamap = bind(timeline, [table_of(table) for table in tables])
+    check_classes(tables, engine)
+    datamap = bind(timeline, [table_of(table) for table in tables], accept)
     compiled = compile_timeline(timeline)
     time = clock or SystemClock()
     book = ledger if isinstance(ledger, NegativeLedger) else await asyncio.to_thread(NegativeLedger, ledger)

@@ -79,6 +79,7 @@ def _column(column: PiccoloColumn) -> Column:
         fact=tag.fact,
         references=_referenced(column) if isinstance(column, ForeignKey) else None,
         unique=bool(meta.unique or meta.primary_key),
+        opaque=tag.opaque,
     )
 
 

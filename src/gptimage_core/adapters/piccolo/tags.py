@@ -33,6 +33,7 @@ __all__ = [
     "collected_under",
     "fact",
     "keep_ended",
+    "opaque",
     "recorded",
     "subject",
     "tag_of",
@@ -51,6 +52,7 @@ class Tag(Struct, frozen=True):
     role: Role | None = None
     fact: str | None = None
     via: bool = False
+    opaque: bool = False
 
 
 def tag_of(column: Column) -> Tag:
@@ -98,6 +100,12 @@ def keep_ended(column: C) -> C:
 def fact(name: str, column: C) -> C:
     """The column supplies the row-level fact `name` of the policy; tag it with its category as well."""
     return _tag(column, fact=name)
+
+
+def opaque(column: C) -> C:
+    """The column's values are random (a token's hash, an id made elsewhere): nobody guesses one, so it may be
+    unique without telling anything. It stands in `datamap.lock`; tag it with its category as well."""
+    return _tag(column, opaque=True)
 
 
 def via(column: C) -> C:
