@@ -132,6 +132,12 @@ _REFUSED: dict[str, tuple[str, str]] = {
         "SELECT 1 FROM image AS i JOIN account AS a ON b.id = i.id JOIN reference AS b ON 1",
         "no column",
     ),
+    "a name in ON that a later table has too": (
+        "SELECT 1 FROM image AS i JOIN account AS a ON note = name JOIN image AS b ON 1",
+        "stands in several tables",
+    ),
+    "HAVING over nothing that is summed up": ("SELECT note FROM image HAVING note > 'a'", "HAVING needs"),
+    "GROUP BY a truth value": ("SELECT count(*) FROM image GROUP BY TRUE", "names an output"),
     "a sibling in FROM": ("SELECT 1 FROM image AS i, (SELECT i.id) AS s", "no column"),
     "a CTE that shadows a governed table": (
         "WITH image AS (SELECT 1 AS id) SELECT id FROM image",

@@ -75,8 +75,11 @@ class Resolver(Walker):
             taken.add(alias)
             self._source(source)
             scope.sources.append((alias, source))
-            if source.on is not None:  # it may name what stands to its left, and itself
+        for number, source in enumerate(core.sources, 1):
+            if source.on is not None:  # it may name what stands to its left, and itself; but a name that the
+                scope.unseen = core.sources[number:]  # tables to its right have too is ambiguous to SQLite
                 self.clause(source.on, scope, "ON", filters=True, aggregates=False)
+        scope.unseen = []
 
     def _source(self, source: n.Source) -> None:
         if source.query is not None:
@@ -149,7 +152,10 @@ class Resolver(Walker):
         core.group = [self._grouping(core, scope, term) for term in core.group]
         if core.having is not None:
             self.clause(core.having, scope, "HAVING", filters=True)
-        core.aggregate |= bool(core.group) or core.having is not None
+        core.aggregate |= bool(core.group)
+        if core.having is not None and not core.aggregate:
+            message = "HAVING needs GROUP BY, or an aggregate in this SELECT; use WHERE"
+            raise refused(message, self.sql, core.at)
         return scope
 
     def _values(self, core: n.Core, scope: Scope) -> None:
@@ -200,7 +206,8 @@ class Resolver(Walker):
             inner = inner.operand
         if not isinstance(inner, n.Literal):
             return None
-        if inner is not term or type(inner.value) is not int or not 1 <= inner.value <= outputs:
+        truth = inner.sql in ("TRUE", "FALSE")  # to SQLite a value like any other, and no number here
+        if inner is not term or truth or type(inner.value) is not int or not 1 <= inner.value <= outputs:
             raise refused(f"a number here names an output, 1 to {outputs}", self.sql, inner.at)
         return inner.value - 1
 

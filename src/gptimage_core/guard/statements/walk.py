@@ -20,12 +20,13 @@ _NOTHING: frozenset[Origin] = frozenset()
 class Scope:
     """The tables that an expression may name, innermost first; after them, where allowed, the `outputs`."""
 
-    __slots__ = ("core", "derived", "outer", "outputs", "raises", "sources")
+    __slots__ = ("core", "derived", "outer", "outputs", "raises", "sources", "unseen")
 
     def __init__(self, outer: Scope | None, core: n.Core | None = None) -> None:
         self.outer = outer
         self.core = core
         self.sources: list[tuple[str, n.Source]] = []
+        self.unseen: list[n.Source] = []  # those to the right of the ON that is read now
         self.outputs: dict[str, n.Item] = {}
         self.raises = False
         self.derived = False
@@ -90,6 +91,8 @@ class Walker:
         expr = item.expr
         if isinstance(expr, n.ColumnRef):
             provided = self._reference(expr, scope)
+            if item.alias is None:  # SQLite gives the name as it was declared, however it is written here
+                item.label = provided.name
             return Provided(item.label, provided.origins, provided.bare, provided.sealed, provided.arms)
         if isinstance(expr, n.Scalar):
             self._subquery(expr.query, scope, 1)
@@ -122,6 +125,10 @@ class Walker:
             ]
             if len(found) > 1:
                 raise refused(f"`{ref.name}` stands in several tables; write which", self.sql, ref.at)
+            if found and found[0] in here.unseen:
+                full = f"{ref.qualifier}.{ref.name}" if ref.qualifier else ref.name
+                message = f"`{full}` is no column of the tables to the left of this ON"
+                raise refused(f"{message}; put the condition further right", self.sql, ref.at)
             if found:
                 for scope_between in passed:
                     if scope_between.core is not None:
@@ -249,6 +256,8 @@ class Walker:
     def _guards(self, scope: Scope, at: int) -> list[n.Source]:
         guards: list[n.Source] = []
         for _, source in scope.sources:
+            if source in scope.unseen:
+                continue
             if source.entry is None:
                 query = source.query or (source.cte.query if source.cte else None)
                 if query is None or any(core.sources for core in query.cores):
