@@ -226,8 +226,8 @@ class Expressions(Parser):
             if value >= 2**64:
                 raise self.refused("a hexadecimal number has at most 16 digits", at)
             return n.Literal(text, value - 2**64 if value >= 2**63 else value, at)
-        if re.fullmatch("[0-9]+", text) and int(text) < 2**63:
-            return n.Literal(text, int(text), at)
+        if re.fullmatch("0*[0-9]{1,19}", text) and int(text[-19:]) < 2**63:
+            return n.Literal(text, int(text[-19:]), at)
         return n.Literal(text, float(text), at)
 
     def _word(self, upper: str) -> n.Expr:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gptimage_core.errors import GuardError
 from gptimage_core.guard.statements import nodes as n
 
 __all__ = ["MEMBER", "Renderer", "quote"]
 
 MEMBER = "gp:ok"
 """The column of a table's CTE that says whether the row is permitted (in answers it is always 1)."""
+
+_CHAINED = frozenset({"+", "-", "*", "/", "%", "&", "|", "<<", ">>", "||"})
 
 _LONGEST_PATTERN = 50_000
 """SQLite's limit on patterns, in bytes: longer ones raise, so they are made NULL, which matches nothing."""
@@ -30,10 +33,15 @@ def _flags(guards: list[n.Source]) -> str:
 
 
 class Renderer:
-    """Renders parts of one statement. `parameter` gives the placeholder of the user's `?` by index."""
+    """Renders parts of one statement. `parameter` gives the placeholder of the user's `?` by index.
 
-    def __init__(self, parameter: Callable[[int], str]) -> None:
+    `length` is the statement's. What is written twice for once (the pattern of a LIKE, an output's name in
+    GROUP BY) doubles with every level that it nests; a text that grows out of proportion is refused.
+    """
+
+    def __init__(self, parameter: Callable[[int], str], length: int = 100_000) -> None:
         self.parameter = parameter
+        self.left = 20_000 + 32 * length
 
     # queries
 
@@ -97,7 +105,13 @@ class Renderer:
     # expressions
 
     def expr(self, expr: n.Expr) -> str:
+        self._spend(1)
         return _RENDER[type(expr)](self, expr)
+
+    def _spend(self, words: int) -> None:
+        self.left -= words
+        if self.left < 0:
+            raise GuardError("the statement would be written out too often over; nest LIKE and names less")
 
     def _guarded(self, sql: str, guards: list[n.Source] | None) -> str:
         """INVARIANT (no-errors-from-hidden-rows): ask membership first, in the one form (CASE) that orders.
@@ -126,7 +140,15 @@ class Renderer:
         return f"({expr.op} {self.expr(expr.operand)})"
 
     def _binary(self, expr: n.Binary) -> str:
-        return self._guarded(f"({self.expr(expr.left)} {expr.op} {self.expr(expr.right)})", expr.guards)
+        parts, left = [self.expr(expr.right)], expr.left
+        # A long chain `a || b || c …` stays flat: SQLite's parser takes some 90 parentheses in each other.
+        while isinstance(left, n.Binary) and left.op == expr.op and expr.op in _CHAINED:
+            if left.guards and not expr.guards:
+                break
+            parts.append(self.expr(left.right))
+            left = left.left
+        parts.append(self.expr(left))
+        return self._guarded("(" + f" {expr.op} ".join(reversed(parts)) + ")", expr.guards)
 
     def _logic(self, expr: n.Logic) -> str:
         return "(" + f" {expr.op} ".join([self.expr(operand) for operand in expr.operands]) + ")"
@@ -141,6 +163,7 @@ class Renderer:
     def _like(self, expr: n.Like) -> str:
         pattern = self.expr(expr.pattern)
         if not isinstance(expr.pattern, n.Literal):
+            self._spend(len(pattern) // 4)
             pattern = f"CASE WHEN length(CAST({pattern} AS BLOB)) <= {_LONGEST_PATTERN} THEN {pattern} END"
         word = f"NOT {expr.op}" if expr.negated else expr.op
         escape = "" if expr.escape is None else " ESCAPE '" + expr.escape.replace("'", "''") + "'"

@@ -214,15 +214,15 @@ class Resolver(Walker):
     def _order(self, query: n.Query, scope: Scope) -> None:
         core = query.cores[0]
         names = [fold(provided.name) for provided in query.provides]
+        aliased = [fold(item.alias or "") for item in core.items] if len(query.cores) == 1 else names
+        places = {name: place for place, name in reversed(list(enumerate(aliased)))}  # the first of that name
         for term in query.order:
             expr = term.expr
             if isinstance(expr, n.Collate) and not isinstance(expr.operand, n.Literal):
                 term.collation, expr = expr.collation, expr.operand
             term.ordinal = self._ordinal(term.expr, len(names), query.at)
             if term.ordinal is None and isinstance(expr, n.ColumnRef) and expr.qualifier is None:
-                aliased = [fold(item.alias or "") for item in core.items] if len(query.cores) == 1 else names
-                if fold(expr.name) in aliased:
-                    term.ordinal = aliased.index(fold(expr.name))
+                term.ordinal = places.get(fold(expr.name))
             if term.ordinal is not None:
                 self._compared([query.provides[term.ordinal]], "ORDER BY", query.at)
             elif len(query.cores) > 1:
@@ -241,10 +241,9 @@ class Resolver(Walker):
         if any(len(arm) != len(arms[0]) for arm in arms):
             raise refused("the SELECTs of a UNION give equally many columns", self.sql, query.at)
         if any(op != "UNION ALL" for op in query.ops):
+            named = "/".join(sorted(set(query.ops) - {"UNION ALL"}))
             for arm in arms:
-                self._compared(
-                    arm, "/".join(sorted(set(query.ops) - {"UNION ALL"})), query.at, withheld=False
-                )
+                self._compared(arm, named, query.at, withheld=False)
         for column in zip(*arms, strict=True):
             origins = frozenset[Origin]().union(*(provided.origins for provided in column))
             bare = column[0].bare if all(p.bare == column[0].bare for p in column) else None

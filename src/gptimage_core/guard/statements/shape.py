@@ -170,7 +170,7 @@ class Shaping:
     def main(self) -> tuple[Renderer, Texter]:
         """A renderer whose user parameters keep their order, and what makes its `Text`."""
         k = self.prefixed
-        return Renderer(lambda index: f"?{k + index + 1}"), Texter(
+        return Renderer(lambda index: f"?{k + index + 1}", len(self.statement.sql)), Texter(
             tuple(self.shadows.params)[:k], list(range(self.statement.placeholders))
         )
 
@@ -184,7 +184,7 @@ class Shaping:
                 texter.placeholders.append(index)
             return f"?{k + texter.placeholders.index(index) + 1}"
 
-        return Renderer(parameter), texter
+        return Renderer(parameter, len(self.statement.sql)), texter
 
     # the rows touched
 
