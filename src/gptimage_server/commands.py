@@ -60,12 +60,25 @@ def _run(args: argparse.Namespace) -> int:
             print(f"the server does not start:\n{error}", file=sys.stderr)
             return Exit.REFUSED
         try:
-            words = f"gptimage serves {settings.address} (interrupt to stop)"
-            emit(args, {"address": settings.address, "pid": os.getpid()}, words)
+            emit(args, *_started(app, settings.address))
             sys.stdout.flush()
             return _serve(app, settings, listener)
         except KeyboardInterrupt:  # before the server listens for it, or handed on after its clean end
             return Exit.OK
+
+
+def _started(app: Litestar, address: str) -> tuple[dict[str, Any], str]:
+    """What is said once it serves: where, and what the lints of the schema left standing (docs/lints.md)."""
+    guard = app.state.services.guard
+    accepted = {each.what: each.reason for each in guard.datamap.accepted}
+    notes = [note.key for note in guard.notes]
+    lines = [
+        f"gptimage serves {address} (interrupt to stop)",
+        *(f"schema: `{what}` is accepted: {reason}" for what, reason in accepted.items()),
+        *(f"schema: {note.message} [{note.code}]" for note in guard.notes),
+    ]
+    data = {"address": address, "pid": os.getpid(), "schema": {"accepted": accepted, "notes": notes}}
+    return data, "\n".join(lines)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -81,10 +81,11 @@ def _is_shadow(name: str, virtual: set[str]) -> bool:
 
 
 def _virtual(name: str, sql: str) -> DbTable:
-    """Its columns are the module's to tell, which may not be there; the lints need what it names."""
+    """Its columns are the module's to tell, which may not be there; the lints need what it names. The module
+    reads its arguments itself, so no word is reserved."""
     found = tokens(sql)
     start = next((at for at, token in enumerate(found) if token.lower() == "using"), 0)
-    return DbTable(name, kind="virtual", names=names(" ".join(found[start:])))
+    return DbTable(name, kind="virtual", names=names(" ".join(found[start:]), frozenset()))
 
 
 def _table(

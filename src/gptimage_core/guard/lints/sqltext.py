@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gptimage_core.guard.lints.described import Expression
 
-__all__ = ["Definition", "conflicts", "definitions", "expression", "names", "tokens", "unquoted"]
+__all__ = ["RESERVED", "Definition", "conflicts", "definitions", "expression", "names", "tokens", "unquoted"]
 
 _TOKEN = re.compile(
     r"""\s+|--[^\n]*|/\*.*?(?:\*/|\Z)
@@ -48,6 +48,43 @@ _BEFORE_PAREN = frozenset(
 """Words that stand before a parenthesis without being called."""
 
 
+RESERVED = frozenset(
+    {
+        *(
+            "and",
+            "as",
+            "case",
+            "check",
+            "create",
+            "default",
+            "delete",
+            "distinct",
+            "else",
+            "exists",
+            "foreign",
+        ),
+        *(
+            "from",
+            "group",
+            "having",
+            "in",
+            "index",
+            "insert",
+            "into",
+            "is",
+            "join",
+            "limit",
+            "not",
+            "null",
+            "on",
+        ),
+        *("or", "order", "primary", "references", "select", "set", "table", "then", "to", "transaction"),
+        *("unique", "update", "using", "values", "when", "where"),
+    }
+)
+"""Words that SQLite takes for names in quotes only: a table `order` is not what every ORDER BY names."""
+
+
 class Definition(Struct, frozen=True):
     """One definition of a CREATE TABLE. `name` is the column's, empty for a constraint of the table."""
 
@@ -72,9 +109,10 @@ def unquoted(token: str) -> str | None:
     return token if first.isalpha() or first == "_" else None
 
 
-def names(text: str) -> tuple[str, ...]:
+def names(text: str, reserved: frozenset[str] = RESERVED) -> tuple[str, ...]:
     """All names that the text may hold, in lower case."""
-    return tuple(sorted({name.lower() for each in tokens(text) if (name := unquoted(each))}))
+    words = (each for each in tokens(text) if each.lower() not in reserved)
+    return tuple(sorted({name.lower() for each in words if (name := unquoted(each))}))
 
 
 def expression(found: Sequence[str], columns: Sequence[str]) -> Expression:
