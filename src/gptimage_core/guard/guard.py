@@ -198,7 +198,8 @@ class Guard:
                     )
                 return await self._read(plan, handle, now, args, scope)
             try:
-                return await self._write(plan, view, handle, now, args, scope)
+                answer = await self._write(plan, view, handle, now, args, scope)
+                return answer if plan.inserter is None else plan.inserter.completed(answer, args, handle, now)
             except sqlite3.IntegrityError as error:
                 if error.sqlite_errorname not in _COLLISIONS:
                     raise

@@ -24,7 +24,7 @@ from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.keys import is_exact, stored_key
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.statements.shaped import Cell, Insertion
-from gptimage_core.guard.values import FILLED, WITHHELD
+from gptimage_core.guard.values import FILLED, WITHHELD, Inserted
 from gptimage_core.policy.binding import Column, DataMap, Table
 from gptimage_core.policy.vocabulary import IDENTIFIER
 from gptimage_core.ports.records import Touched
@@ -110,6 +110,21 @@ class Inserter:
                 (key or new, person) for (key, person), new in zip(rows, given, strict=True)
             )
         }
+
+    def completed(
+        self, answer: list[dict[str, Any]], args: Sequence[Any], handle: Handle, now: Instant
+    ) -> list[dict[str, Any]]:
+        """The answer with what was filled in, where an argument asked for it, for an ORM's objects."""
+        if not any(value is FILLED for value in args):
+            return answer
+        era = self._compiled.era(now)
+        version = 0 if era is None else era.version
+        filled = {
+            column.name: self._technical(column, FILLED, handle, now, version)
+            for column in self._columns
+            if column.role in ("tenant", "recorded", "collected_under")
+        }
+        return [Inserted(row, filled) for row in answer]
 
     def _settled(self, connection: sqlite3.Connection, key: str | _Unsure) -> str:
         return str(stored_key(connection, key.key, self._table)) if isinstance(key, _Unsure) else key

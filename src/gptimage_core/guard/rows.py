@@ -54,16 +54,18 @@ class Reader:
         self._at_once = _pairing(Touch(self._target, 0, tuple(range(1, people + 1))))
         self._names: tuple[str, ...] | None = None
         self._first = shaped.outputs[0].name if shaped.outputs else ""
-        self._fixes: list[tuple[int, _Fix]] = []
+        self._fixes: list[tuple[int, _Fix, int]] = []
+        keys = _keys(shaped)
         for index, output in enumerate(shaped.outputs):
+            key = keys.get(output.table, -1)
             if output.withheld == "always":
-                self._fixes.append((index, _withheld))
+                self._fixes.append((index, _withheld, key))
             elif output.sealed:
                 self._fixes.append(
-                    (index, self._open_or_withhold if output.withheld == "if_null" else self._open)
+                    (index, self._open_or_withhold if output.withheld == "if_null" else self._open, key)
                 )
             elif output.withheld == "if_null":
-                self._fixes.append((index, _withheld_if_null))
+                self._fixes.append((index, _withheld_if_null, key))
 
     def rows(
         self, fetched: list[tuple[Any, ...]], tenant: str, cursor: sqlite3.Cursor
@@ -80,8 +82,11 @@ class Reader:
         fixes = self._fixes
         for row in fetched:
             values = list(row)
-            for index, fix in fixes:
-                values[index] = fix(values[index], tenant)
+            for index, fix, key in fixes:
+                if key < 0 or row[key] is not None:
+                    values[index] = fix(values[index], tenant)
+                else:  # an outer join found no row: there is nothing that could be withheld
+                    values[index] = None
             out.append(dict(zip(names, values)))  # noqa: B905
         return out
 
@@ -129,6 +134,15 @@ class Reader:
         except KeyErased:
             # Its key is destroyed: the value is gone, whatever still stands in the row.
             return WITHHELD
+
+
+def _keys(shaped: Shaped) -> dict[str | None, int]:
+    """Where the key of each table stands that is there once; of a table that is there twice nobody knows
+    which of its rows an output is of."""
+    found: dict[str | None, int] = {}
+    for touch in shaped.touches:
+        found[touch.table] = -1 if touch.table in found else touch.key
+    return found
 
 
 def _pairs_of(key: Any, people: Sequence[Any]) -> list[tuple[str, str | None]]:

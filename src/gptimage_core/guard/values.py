@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 from gptimage_core.errors import GuardError
 
-__all__ = ["FILLED", "WITHHELD", "Filled", "Withheld"]
+__all__ = ["FILLED", "WITHHELD", "Filled", "Inserted", "Withheld"]
 
 
 class Withheld:
@@ -70,3 +70,13 @@ class Filled:
 
 
 FILLED: Final = Filled()
+
+
+class Inserted(dict[str, Any]):
+    """A row of an INSERT's answer, equal to the plain one, with what the guard has filled in, by column."""
+
+    __slots__ = ("filled",)
+
+    def __init__(self, row: dict[str, Any], filled: dict[str, Any]) -> None:
+        super().__init__(row)
+        self.filled = filled

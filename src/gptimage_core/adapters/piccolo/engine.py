@@ -18,6 +18,7 @@ from piccolo.engine.base import Engine
 from piccolo.query.base import Query
 from piccolo.querystring import QueryString
 
+from gptimage_core.adapters.piccolo.stand_ins import teach
 from gptimage_core.adapters.piccolo.transactions import Atomic, Transaction, TransactionType
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.guard import Guard
@@ -27,6 +28,7 @@ from gptimage_core.store.database import Database
 
 __all__ = ["GovernedSQLite"]
 
+_TABLE_EXISTS = "SELECT EXISTS(SELECT * FROM sqlite_master WHERE name = ?)"
 _DETECT = sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES
 assert _converters.CONVERTERS, "Piccolo registers its converters when it is imported"
 
@@ -73,6 +75,7 @@ class GovernedSQLite(Engine[Transaction]):
             raise GuardError("this engine has a guard already; one engine has one guard, for good")
         if guard._database is not self._database:
             raise GuardError("the guard works on another database; open it with this engine's `database`")
+        teach()
         self._guard = guard
 
     @property
@@ -90,8 +93,13 @@ class GovernedSQLite(Engine[Transaction]):
         guard = self._guard
         transaction = self.current_transaction.get()
         if guard is not None:
+            if sql.startswith(_TABLE_EXISTS) and not guard.maintenance_is_open:
+                raise GuardError(
+                    "whether a table exists is asked before the guard is attached, or inside "
+                    "`guard.maintenance(reason, ticket, until)`: its tables are governed, so they exist"
+                )
             return await guard.run(sql, args, None if transaction is None else transaction._scope())
-        if FILLED in args:
+        if any(value is FILLED for value in args):
             raise GuardError(
                 "tenant, recorded and collected_under are filled in by a guard; none is attached"
             )
@@ -143,7 +151,8 @@ class GovernedSQLite(Engine[Transaction]):
     async def batch(self, query: Query[Any, Any], batch_size: int = 100, node: str | None = None) -> NoReturn:
         """Refused: a cursor that stays open between awaits outlives its access."""
         raise GuardError(
-            "`batch` is refused: page by key instead, `.where(T.id > last).order_by(T.id).limit(n)`"
+            "`batch` is refused: it would hold a cursor open between awaits; write "
+            "`async for rows in guard.stream(query, page=500):`"
         )
 
     async def get_connection(self) -> NoReturn:

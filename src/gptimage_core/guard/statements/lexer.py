@@ -80,6 +80,10 @@ def lex(sql: str) -> list[Token]:
         elif kind == "comment":
             raise refused("a comment cannot stand in a governed statement; leave it out", sql, at)
         elif kind == "parameter":
+            if sql.startswith("#>", at):
+                raise refused(
+                    "`#>` is PostgreSQL's; take one step after the other, `->` (`.arrow(…)`)", sql, at
+                )
             raise refused("write parameters as `?`; numbered and named ones are the guard's own", sql, at)
         at = end
     add(Token("end", "", length))
