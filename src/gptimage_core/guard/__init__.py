@@ -2,6 +2,7 @@
 
 `guard`        the guard itself: accesses, statements, denials
 `handles`      open accesses, inherited and revoked
+`streaming`    large answers in pages
 `transaction`  a transaction under an access
 `maintenance`  the recorded, expiring way around, for migrations
 `profiles`     from decisions to what an access may do, kept while the answers stay the same

@@ -34,6 +34,7 @@ from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
+from gptimage_core.guard.streaming import Adapter, Stream, Written
 from gptimage_core.guard.transaction import TransactionScope
 from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
@@ -93,6 +94,7 @@ class Guard:
         self._catalog = Catalog.of(datamap)
         self._sealer = Sealer(vault, datamap, compiled.timeline)
         self._planner = Planner(Book(compiled, datamap), self._catalog, self._sealer)
+        self.adapter: Adapter | None = None
 
     def adopt(self, timeline: Timeline) -> CompiledTimeline:
         """Go on with another timeline: announced versions come, change and go without a restart (S44).
@@ -164,12 +166,42 @@ class Guard:
 
     # Statements
 
-    async def run(self, sql: str, args: Sequence[Any], scope: TransactionScope | None = None) -> Any:
+    def stream(
+        self,
+        query: object,
+        *args: Any,
+        page: int = 500,
+        access: Callable[[], AccessBlock] | None = None,
+    ) -> Stream:
+        """Read a large answer in pages of `page` rows: `async for rows in guard.stream(query):`.
+
+        `query` is a SELECT as text with its `args`, or a query of the adapter's. Each page is decided anew,
+        and recorded; the stream ends with the access that it is read under. `access` makes an access for each
+        page instead, opened and left before the page is handed out: for generators that yield rows on.
+        Rows come in the order asked for, then by key; no state of the data holds from page to page.
+        """
+        if isinstance(query, str):
+            return Stream(self, Written(query, args), page, access)
+        if self.adapter is None or args:
+            raise GuardError("`guard.stream` takes a query, or a text and its arguments")
+        return Stream(self, self.adapter.written(query), page, access)
+
+    async def _run_page(self, sql: str, args: Sequence[Any], written: Written) -> Any:
+        scope = None if self.adapter is None else self.adapter.scope
+        return await self.run(sql, args, scope, written)
+
+    async def run(
+        self,
+        sql: str,
+        args: Sequence[Any],
+        scope: TransactionScope | None = None,
+        page_of: Written | None = None,
+    ) -> Any:
         """Run one statement of the application under the access that is open here.
 
         Raises `GuardError` for what is refused (`Conflict` for what collides with rows that are there),
         `AccessDenied` (recorded) for what the policy denies, and the database's own errors. `scope` is the
-        transaction that is open here, if any.
+        transaction that is open here, if any; `page_of` the query that the statement is a page of.
         """
         if MAINTENANCE.get() is not None:
             window = open_maintenance(self)
@@ -183,6 +215,8 @@ class Guard:
         view = planner.book.view(handle, now)
         try:
             plan = planner.plan(view, sql, args)
+            if page_of is not None:
+                plan = planner.page(view, plan, page_of.sql, page_of.args)
             if plan.idle:
                 return []
             if plan.basis.tell and self.tell is None:

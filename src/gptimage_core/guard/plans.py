@@ -100,6 +100,16 @@ class Planner:
             return self._of_update(view, sql, args, plan)
         return plan
 
+    def page(self, view: View, plan: Plan, sql: str, args: Sequence[Any]) -> Plan:
+        """The plan of one page of `sql`: its record says what the whole query names."""
+        basis = self.plan(view, sql, args).basis
+        if basis.max_rows is not None:
+            raise GuardError(
+                f"the rule permits {basis.max_rows} records at a time, and a stream is one reading of all of "
+                "them; ask for fewer, in a statement of its own"
+            )
+        return structs.replace(plan, basis=structs.replace(plan.basis, categories=basis.categories))
+
     def _of_update(self, view: View, sql: str, args: Sequence[Any], plan: Plan) -> Plan:
         """Withheld and unfilled values are dropped from SET; clearing `keep_ended` is asked by itself."""
         ending = plan.ending

@@ -19,9 +19,11 @@ from piccolo.query.base import Query
 from piccolo.querystring import QueryString
 
 from gptimage_core.adapters.piccolo.stand_ins import teach
+from gptimage_core.adapters.piccolo.streams import written
 from gptimage_core.adapters.piccolo.transactions import Atomic, Transaction, TransactionType
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.guard import Guard
+from gptimage_core.guard.streaming import Written
 from gptimage_core.guard.transaction import TransactionScope
 from gptimage_core.guard.values import FILLED
 from gptimage_core.store.database import Database
@@ -77,6 +79,7 @@ class GovernedSQLite(Engine[Transaction]):
             raise GuardError("the guard works on another database; open it with this engine's `database`")
         teach()
         self._guard = guard
+        guard.adapter = self
 
     @property
     def scope(self) -> TransactionScope | None:
@@ -84,6 +87,10 @@ class GovernedSQLite(Engine[Transaction]):
         `guard.decide_and_record(…, scope=…)`; `None` outside of one."""
         transaction = self.current_transaction.get()
         return None if transaction is None else transaction._scope()
+
+    def written(self, query: object) -> Written:
+        """A query as text, with what makes of its rows what Piccolo would: for `guard.stream`."""
+        return written(query, self)
 
     # What Piccolo calls
 
