@@ -28,6 +28,7 @@ _TYPES: tuple[tuple[type[PiccoloColumn], _Type], ...] = (
     (column_types.DoublePrecision, "real"),
     (column_types.Interval, "real"),
     (column_types.Integer, "integer"),
+    (column_types.Serial, "integer"),
 )
 
 
