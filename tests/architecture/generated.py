@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.architecture.command_page import page as command_page
 from tests.architecture.lints_page import page as lints_page
+from tests.bypass.page import page as rings_page
 
 from gptimage_core.policy.loader import load_document
 from gptimage_core.policy.timeline import load_timeline
@@ -45,6 +46,7 @@ def server_data_map() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/commands.md": command_page,
     "docs/language.md": language,
+    "docs/rings.md": rings_page,
     "docs/lints.md": lints_page,
     "policies/gptimage/datamap.lock": server_data_map,
     "src/gptimage_server/migrations/0001_first.sql": first_migration,

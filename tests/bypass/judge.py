@@ -1,4 +1,4 @@
-"""Who says whether an attack was stopped: from the world after it, and not from what the guard says of itself.
+"""Who says whether an attack was stopped: from the world after it, not from what the guard says of itself.
 
 Three questions, none of which knows how the guard works:
 
@@ -179,7 +179,7 @@ def _changes(before: State, after: State) -> list[str]:
         for key in sorted(old.keys() | new.keys(), key=str):
             if old.get(key) == new.get(key):
                 continue
-            if table in _GROWING and key not in old or (table, key) == _COUNTER:
+            if (table in _GROWING and key not in old) or (table, key) == _COUNTER:
                 continue
             is_theirs = table in _WRITABLE and _may_change(
                 table, dict(old.get(key, ())), dict(new.get(key, ())), own

@@ -5,10 +5,10 @@ The library has no switch that turns a ring off; the pieces are put together her
 - **all**: the application as it is, under an open access of Ann's.
 - **one** (the statement is shaped): the constant prefix of CTEs that shadows every governed table, put in
   front of the text as it stands, unparsed; a WITH of the text is merged. What is no SELECT behind it is a
-  syntax error. An UPDATE, DELETE or INSERT cannot be shaped unparsed (its rows are chosen by `key IN (…)`, its
-  values decided one by one), so ring one alone is for them the shaper over the tree: what the grammar does
-  not read it cannot be asked about, and such an attack is not applicable.
-- **two** (the engine refuses): the grammar reads the text or refuses it; what it reads runs as it was written.
+  syntax error. An UPDATE, DELETE or INSERT cannot be shaped unparsed (its rows are chosen by `key IN (…)`,
+  its values decided one by one), so ring one alone is for them the shaper over the tree: what the grammar
+  does not read it cannot be asked about, and such an attack is not applicable.
+- **two** (the engine refuses): the grammar reads the text or refuses it; what it reads runs as written.
 - **three** (the database refuses): the text as it was written on a governed connection, with the context of
   Ann's access set, the authorizer and the triggers on.
 - **none**: the text on a plain connection. It shows that an attack is one.
@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from msgspec import Struct
 from tests.bypass.attack import PATH, Attack, Step
 from tests.bypass.judge import Seen, Told, found, state_of
 from tests.bypass.world import ANN, NOW, Worlds, opened, put_around, timeline, worlds
@@ -131,6 +130,8 @@ class Lab:
             return self._shaped(world)
         if ring == "two":
             return self._read
+        if ring == "three":
+            raise _NotApplicable  # not built yet
         return _plain
 
     def _read(self, connection: sqlite3.Connection, step: Step) -> Any:

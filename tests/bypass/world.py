@@ -25,7 +25,7 @@ from typing import Any
 
 from msgspec import Struct
 from piccolo.columns import JSON, BigInt, ForeignKey, Integer, Serial, Text, Varchar
-from piccolo.columns.base import OnDelete
+from piccolo.columns.base import OnDelete, OnUpdate
 from piccolo.table import Table
 
 from gptimage_core.adapters.piccolo import (
@@ -208,7 +208,9 @@ def tables_on(engine: Any) -> SimpleNamespace:
         recorded = recorded(BigInt())
         keep_ended = keep_ended(BigInt(null=True))
         collected_under = collected_under(Integer())
-        folder = ForeignKey(Folder, null=True, default=None, on_delete=OnDelete.no_action)
+        folder = ForeignKey(
+            Folder, null=True, default=None, on_delete=OnDelete.no_action, on_update=OnUpdate.no_action
+        )
         visibility = category("picture", fact("visibility", Varchar(length=20, null=True, default="private")))
         title = category("picture", Text())
         size = category("picture", BigInt(default=0))
@@ -219,7 +221,7 @@ def tables_on(engine: Any) -> SimpleNamespace:
 
     class Page(Table, db=engine, tablename="page"):
         id = Varchar(length=40, primary_key=True, default="")
-        picture = via(ForeignKey(Picture, on_delete=OnDelete.no_action))
+        picture = via(ForeignKey(Picture, on_delete=OnDelete.no_action, on_update=OnUpdate.no_action))
         tenant = tenant(Varchar(length=40))
         recorded = recorded(BigInt())
         keep_ended = keep_ended(BigInt(null=True))
@@ -347,14 +349,10 @@ async def _hidden(world: World) -> None:
     def beside(connection: sqlite3.Connection) -> None:
         state.set_fact(connection, "main", "bob", "plan", "text", word, None)
         state.set_consent(connection, "main", "bob", "research", first, NOW, 1)
-        refused = {"actor_kind": "subject", "actor": "bob", "purpose": "provide_service", "operation": "read"}
-        denials.record(
-            connection,
-            denials.Denial(
-                id=f"denial-of-bob-{word}", at=NOW, tenant="main", category="flag", reason=word, digest="",
-                version=1, **refused,
-            ),  # fmt: skip
-        )  # fmt: skip
+        who = {"actor_kind": "subject", "actor": "bob", "purpose": "provide_service", "operation": "read"}
+        what = {"category": "flag", "reason": word, "digest": "", "version": 1, "tenant": "main"}
+        refusal = denials.Denial(id=f"denial-of-bob-{word}", at=NOW, **who, **what)  # type: ignore[arg-type]  # by name
+        denials.record(connection, refusal)
 
     await world.guard.in_transaction(beside)
 

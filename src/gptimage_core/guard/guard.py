@@ -239,9 +239,10 @@ class Guard:
                     raise
             raise Conflict  # here, where it carries no cause: SQLite's words name columns
         except StaticDenial as denied:
-            raise await self._denied_statically(view, handle, denied, now, scope) from None
+            denial = await self._denied_statically(view, handle, denied, now, scope)
         except Refused as refused:
-            raise await self._denied(refused, now, scope) from None
+            denial = await self._denied(refused, now, scope)
+        raise denial  # here, where it carries no cause: what was known of people stays inside
 
     async def _read(
         self, plan: Plan, handle: Handle, now: Instant, args: Sequence[Any], scope: TransactionScope | None
@@ -419,7 +420,8 @@ class Guard:
         try:
             return await (self._database.write(work) if scope is None else scope._run(work))
         except Refused as refused:
-            raise await self._denied(refused, now, scope) from None
+            denial = await self._denied(refused, now, scope)
+        raise denial  # as in `run`
 
     async def in_transaction(
         self, work: Callable[[sqlite3.Connection], T], scope: TransactionScope | None = None
