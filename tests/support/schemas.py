@@ -225,7 +225,7 @@ CASES = [
         [f"CREATE TABLE letter ({TECHNICAL_SQL}, owner TEXT, reader TEXT REFERENCES picture)"],
     ),
     Case("unknown-link:job.picture", job("REFERENCES page"), job("REFERENCES picture")),
-    Case("unknown-link:job.picture", job("REFERENCES picture (title)"), job("REFERENCES picture (id)")),
+    Case("unknown-link:job.picture", job("REFERENCES picture (title)"), job("REFERENCES Picture (ID)")),
     Case(
         "unknown-link:job.picture+tenant",
         job("", rest=", FOREIGN KEY (picture, tenant) REFERENCES picture (id, tenant)"),

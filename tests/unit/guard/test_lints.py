@@ -92,6 +92,13 @@ def test_names_that_are_kept_for_others_are_refused() -> None:
     assert keys(found(f"CREATE TABLE t ({_T}, owner TEXT, oid INT)", datamap=of(numbered))) == [
         "rowid-name:t.oid"
     ]
+    stored = of(Table("words_data", (Column("id", "identifier", "integer", "key"),)))
+    assert "not-a-table:words_data" in keys(found(f"{FTS}(a)", datamap=stored))
+    beside = of(
+        Table("words_of_people", OWNED)
+    )  # bears the name of a module's table, and is nobody's but its own
+    sql = f"CREATE TABLE words_of_people ({_T}, owner TEXT)"
+    assert keys(found(sql, f"{FTS}(a)", datamap=beside)) == []
     two = of(Table("t", OWNED), Table("T", OWNED))
     assert set(keys(found(f"CREATE TABLE t ({_T}, owner TEXT)", datamap=two))) == {"name-case:T"}
 

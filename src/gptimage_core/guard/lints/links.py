@@ -35,7 +35,8 @@ def faults(schema: Schema, datamap: DataMap) -> Iterator[Fault]:
 
 def _between(place: str, child: Table, parent: Table, link: ForeignKey) -> Iterator[Fault]:
     column = child.column(link.columns[0]) if len(link.columns) == 1 else None
-    if column is None or column.references != parent.name or link.targets != (parent.key,):
+    targeted = tuple(target.lower() for target in link.targets)  # as the foreign key spells them
+    if column is None or column.references != parent.name or targeted != (parent.key.lower(),):
         targets = ", ".join(f"`{parent.name}.{target}`" for target in link.targets)
         yield Fault(place, "unknown-link", f"it references {targets}, which the data map does not say so")
     actions = (("ON DELETE", link.on_delete), ("ON UPDATE", link.on_update))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 from gptimage_core.guard.lints.described import (
@@ -33,6 +34,7 @@ _INDEXES = "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?, '
 _PARTS = "SELECT cid, name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
 _LINKS = """SELECT id, "from", "table", "to", on_update, on_delete
     FROM pragma_foreign_key_list(?, 'main') ORDER BY id DESC, seq"""
+_SHADOWS = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
 _VIRTUAL = ("CREATE", "VIRTUAL")
 
 
@@ -49,12 +51,13 @@ def read(connection: sqlite3.Connection) -> Schema:
     objects = [row for row in connection.execute(_OBJECTS).fetchall() if row not in _core()]
     tables = {name: sql for kind, name, _, sql in objects if kind == "table" and not _is_sqlites(name)}
     virtual = {n for n, sql in tables.items() if tuple(t.upper() for t in tokens(sql)[:2]) == _VIRTUAL}
+    shadows = _shadows(connection, tables, virtual)
     indexes = {name: sql for kind, name, _, sql in objects if kind == "index"}
     return Schema(
         tuple(
             _virtual(name, sql)
             if name in virtual
-            else _table(connection, name, sql, indexes, _is_shadow(name, virtual))
+            else _table(connection, name, sql, indexes, name in shadows)
             for name, sql in tables.items()
         ),
         tuple(View(name, names(sql)) for kind, name, _, sql in objects if kind == "view"),
@@ -75,9 +78,13 @@ def _is_sqlites(name: str) -> bool:
     return name.lower().startswith("sqlite_")
 
 
-def _is_shadow(name: str, virtual: set[str]) -> bool:
-    """Whether the table bears the name of a virtual one and more: so do those in which modules store."""
-    return any(name.lower().startswith(f"{each.lower()}_") for each in virtual)
+def _shadows(connection: sqlite3.Connection, tables: Iterable[str], virtual: set[str]) -> set[str]:
+    """The tables in which modules store. A SQLite before 3.37 does not tell: then all that bear the name of a
+    virtual table and more."""
+    if sqlite3.sqlite_version_info >= (3, 37):
+        return {name for (name,) in connection.execute(_SHADOWS)}
+    starts = tuple(f"{each.lower()}_" for each in virtual)
+    return {name for name in tables if name.lower().startswith(starts)} if starts else set()
 
 
 def _virtual(name: str, sql: str) -> DbTable:
