@@ -37,7 +37,7 @@ mentions the name of a governed table is found as well. Rename what it mentions,
 
 What no lint finds: a UNIQUE with the subject's column still tells staff, who may write some rows of a
 person, of that person's hidden ones. Temporary objects and attached databases belong to a connection; the
-rings refuse them.
+rings refuse them. A schema that another program changes while this one runs is seen at the next start.
 """
 _NOTES = """\
 ## Notes
