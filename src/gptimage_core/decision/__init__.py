@@ -4,6 +4,7 @@
 `conditions`  the shapes that every condition has, in every reading
 `terms`       a document's words, written and implied, as shapes
 `answers`     each shape as a function: yes, no or unknown
+`asking`      all that a plan asks as one function
 `compile`     a timeline as a table of plans, made on first use
 `decide`      the decision itself
 `rows`        from a stored row to the facts a decision knows about it

@@ -3,7 +3,7 @@
 Two stages. `compile_timeline` sorts the rules of every version by category, so that loading a thousand rules
 costs one pass over them. A `Plan` is made for a key (who, operation, category, purpose, recipient) on its
 first use and kept: it holds the permits and forbids that can matter for that key, their conditions as
-functions, and what all permits ask in common, asked once.
+questions, each asked once.
 
 INVARIANT (plans-are-finite): plans are kept for known words only, so strings from outside cannot fill memory.
 INVARIANT (every-version-since): a plan has a step per version up to the one in force; a row is tested by the
@@ -14,13 +14,14 @@ uses data as its own gives two steps a version: one as sharing, one as `sell` (S
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gptimage_core.clock import Instant
-from gptimage_core.decision.answers import Answer, answer
+from gptimage_core.decision.answers import Known, answer
+from gptimage_core.decision.asking import Ask, Question, asking
 from gptimage_core.decision.conditions import Condition, Flag, Own, SameTenant
-from gptimage_core.decision.model import Conjunction
+from gptimage_core.decision.model import Actor, Conjunction, Decision, RowFacts
 from gptimage_core.decision.terms import implied, subject_fact_names, written
 from gptimage_core.policy.document import Document, Obligation, Rule
 from gptimage_core.policy.vocabulary import ACTORS, ANY_PURPOSE, ANYONE, ANYTHING, OPERATIONS, SHARING
@@ -28,80 +29,50 @@ from gptimage_core.policy.vocabulary import ACTORS, ANY_PURPOSE, ANYONE, ANYTHIN
 if TYPE_CHECKING:
     from gptimage_core.policy.timeline import Timeline, Version
 
-__all__ = ["CompiledTimeline", "Era", "Key", "Plan", "Step", "Term", "compile_timeline"]
-
-_T = TypeVar("_T")
+__all__ = ["CompiledTimeline", "Era", "Key", "Plan", "Settled", "Step", "Term", "Test", "compile_timeline"]
 
 Key = tuple[str, str, str, str, str | None]
 """Actor's kind, operation, category, purpose, recipient."""
-
-
-@lru_cache(maxsize=4096)
-def _asked(condition: Condition) -> tuple[Answer, Condition]:
-    return answer(condition), condition
-
-
-@lru_cache(maxsize=4096)
-def _same(parts: _T) -> _T:
-    """One object for equal parts: what thousands of plans ask alike stays in the processor's cache."""
-    return parts
+Settled = partial[Decision]
+"""A decision but for its instant."""
 
 
 class Term:
-    """One conjunction of one rule, ready to be asked.
+    """One conjunction of one rule. What all permits of a step ask is in its `common`, not in each.
 
-    What is asked of nearly every access stands apart, so that it is answered in the loop of `decide`:
-    `tenant` and `own` (0 or 1 condition each), `personal` and `given` (yes/no facts about people and about
-    the access); `rest` is everything else, as functions. Of a permit, what its siblings ask too is in the
-    step's `common`, not here.
+    `reasons` are the conditions in the order in which a denial names them: the tenant, own rows, yes/no facts
+    about people and about the access, then the rest.
     """
 
-    __slots__ = (
-        "conditions",
-        "given",
-        "obligations",
-        "own",
-        "personal",
-        "release",
-        "rest",
-        "rule",
-        "rules",
-        "tenant",
-    )
+    __slots__ = ("conditions", "obligations", "reasons", "release", "rule", "rules")
 
     def __init__(self, rule: str, conditions: Conjunction, source: Rule | None = None) -> None:
         self.rule = rule
         self.rules = (rule,)
         self.conditions = conditions
+        self.reasons = sorted(conditions, key=_order)
         self.obligations: tuple[Obligation, ...] = tuple(source.then) if source else ()
         self.release = source.may_release_before_record if source else False
-        self.tenant: SameTenant | None = None
-        self.own: Own | None = None
-        personal: list[tuple[str, bool, Condition]] = []
-        given: list[tuple[str, bool, Condition]] = []
-        rest: list[tuple[Answer, Condition]] = []
-        for condition in conditions:
-            match condition:
-                case SameTenant():
-                    self.tenant = condition
-                case Own():
-                    self.own = condition
-                case Flag(fact=fact, expected=expected, level="subject"):
-                    personal.append((fact, expected, condition))
-                case Flag(fact=fact, expected=expected, level="access"):
-                    given.append((fact, expected, condition))
-                case _:
-                    rest.append(_asked(condition))
-        self.personal, self.given, self.rest = _same(tuple(personal)), _same(tuple(given)), _same(tuple(rest))
+
+
+def _order(condition: Condition) -> int:
+    match condition:
+        case SameTenant():
+            return 0
+        case Own():
+            return 1
+        case Flag(level="subject"):
+            return 2
+        case Flag(level="access"):
+            return 3
+        case _:
+            return 4
 
 
 class Step:
-    """What one version asks for one key. `permits` without what is in `common`; `whole` with it.
+    """What one version asks for one key. `permits` without what is in `common`; `whole` with it."""
 
-    `is_one`: there is one permit only, and `common` is all of it.
-    """
-
-    __slots__ = ("common", "forbids", "is_one", "permits", "signature", "version", "whole")
+    __slots__ = ("common", "forbids", "permits", "signature", "version", "whole")
 
     def __init__(self, version: int, permits: list[Term], forbids: list[Term]) -> None:
         self.version = version
@@ -113,7 +84,6 @@ class Step:
         self.common = Term("", shared)
         self.permits = tuple(_without(term, shared) for term in permits)
         self.forbids = tuple(forbids)
-        self.is_one = len(permits) == 1
         self.signature = (
             tuple((t.rule, t.conditions, repr(t.obligations), t.release) for t in permits),
             tuple((t.rule, t.conditions) for t in forbids),
@@ -126,11 +96,35 @@ def _without(term: Term, shared: Conjunction) -> Term:
     return left
 
 
+class Test:
+    """What tests the rows of one version: `steps`, newest first, equal ones once.
+
+    `questions` are all that the steps ask, each once; `ask` answers them, with a function that is made on the
+    first use; `settled` keeps what followed from an answer.
+    """
+
+    __slots__ = ("ask", "questions", "settled", "steps")
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        self.steps = steps
+        asked: list[Question] = []
+        for step in steps:
+            asked += [(c, False) for term in step.forbids for c in term.conditions]
+            asked += [(c, True) for term in (step.common, *step.permits) for c in term.conditions]
+        self.questions = tuple(dict.fromkeys(asked))
+        self.settled: dict[int, Settled] = {}
+        self.ask: Ask = self._ask_first
+
+    def _ask_first(self, known: Known, row: RowFacts, actor: Actor, now: Instant) -> int:
+        self.ask = asking(self.questions)
+        return self.ask(known, row, actor, now)
+
+
 class Plan:
     """Everything that decides one key in one era.
 
-    `steps` from the version in force back to the first. `tests` gives, per version that a row may carry, the
-    steps that test it, newest first, equal ones once. `questions` are the access-level conditions whose
+    `steps` from the version in force back to the first. `tests` gives, per version that a row may carry, what
+    tests it. `questions` are the access-level conditions whose
     answers (and whether the actor has an id) determine a residual; `residuals` keeps those by the answers.
     """
 
@@ -139,12 +133,12 @@ class Plan:
     def __init__(self, steps: list[Step]) -> None:
         self.steps = tuple(steps)
         self.newest = steps[0].version if steps else 0
-        self.tests: dict[int, tuple[Step, ...]] = {}
+        self.tests: dict[int, Test] = {}
         distinct: list[Step] = []
         for step in steps:
             if all(step.signature != other.signature for other in distinct):
                 distinct.append(step)
-            self.tests[step.version] = tuple(distinct)
+            self.tests[step.version] = Test(tuple(distinct))
         asked = (
             c for s in steps for t in (*s.whole, *s.forbids) for c in t.conditions if c.level == "access"
         )

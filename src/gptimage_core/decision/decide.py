@@ -9,6 +9,9 @@
        denies; then some permit must be known to hold
     6  all steps permit: allowed; obligations of every permit that holds add up
 
+What 5 and 6 ask of the facts is asked at once, as a mask; they are gone through once for each mask and then
+kept, as a decision that only lacks its instant.
+
 INVARIANT (total): `decide` raises for no string, number or missing key; what is unknown denies (X6).
 INVARIANT (obligations-add-up): where several permits hold, all their obligations bind, and the release may
 precede its record only if every one of them says so.
@@ -17,11 +20,13 @@ INVARIANT (newest-reason): a denial gives the reasons of the newest version that
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeAlias, cast
 
 from gptimage_core.clock import Instant
-from gptimage_core.decision.answers import Known, People
-from gptimage_core.decision.compile import CompiledTimeline, Plan, Step, Term
+from gptimage_core.decision.answers import Known
+from gptimage_core.decision.asking import Question
+from gptimage_core.decision.compile import CompiledTimeline, Era, Plan, Settled, Step, Term, Test
 from gptimage_core.decision.conditions import Condition, Never, Own
 from gptimage_core.decision.model import (
     Access,
@@ -33,14 +38,12 @@ from gptimage_core.decision.model import (
     Residual,
     ResidualStep,
     RowFacts,
-    Value,
 )
 from gptimage_core.policy.document import Obligation
 
 __all__ = ["decide"]
 
 _ALLOW, _DENY, _CONDITIONAL = Effect.ALLOW, Effect.DENY, Effect.CONDITIONAL
-_NOTHING: Known = {}
 _NO_POLICY: tuple[tuple[str, Condition], ...] = (("", Never("no policy version is in force yet")),)
 _NO_VERSION: tuple[tuple[str, Condition], ...] = (
     ("", Never("the policy version that the row was collected under is not known")),
@@ -48,6 +51,7 @@ _NO_VERSION: tuple[tuple[str, Condition], ...] = (
 _Missing: TypeAlias = tuple[tuple[str, Condition], ...]
 _Outcome: TypeAlias = tuple[Effect, tuple[str, ...], tuple[Obligation, ...], Residual | None, _Missing, bool]
 _MOST_RESIDUALS = 256
+_MOST_SETTLED = 256
 
 
 def decide(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instant) -> Decision:
@@ -57,103 +61,60 @@ def decide(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instan
         return Decision(_DENY, (), (), None, "", 0, _NO_POLICY, False, now)
     actor = access.actor
     key = (actor.kind, access.operation, access.category, access.purpose, access.recipient)
-    plan = era.plans.get(key) or era.plan(key)
+    try:
+        plan = era.plans[key]
+    except KeyError:
+        plan = era.plan(key)
     row = facts.row
     if row is None:
         effect, rules, duties, residual, missing, release = _without_row(plan, actor, facts.access, now)
         return Decision(effect, rules, duties, residual, era.digest, era.version, missing, release, now)
     version = row.values.get("collected_under")
-    steps = plan.tests.get(version) if type(version) is int else None
-    if steps is None:
+    test = plan.tests.get(version) if type(version) is int else None
+    if test is None:
         return Decision(_DENY, (), (), None, era.digest, era.version, _NO_VERSION, False, now)
-    subjects = row.subjects
-    if len(subjects) == 1 and subjects[0] is not None:
-        person = row.people.get(subjects[0], _NOTHING)
-        people: People = (person,)
-    else:
-        people = tuple(row.people.get(each, _NOTHING) for each in subjects if each is not None)
-        person = _Together(people) if people else _NOTHING
+    mask = test.ask(facts.access, row, actor, now)
+    try:
+        settled = test.settled[mask]
+    except KeyError:
+        settled = _settle(era, test, mask)
+    return settled(now)
+
+
+def _settle(era: Era, test: Test, mask: int) -> Settled:
+    """What follows from the answers and from nothing else (`asking`); kept while they are not too many."""
+    answered = {question for n, question in enumerate(test.questions) if mask >> n & 1}
+    effect, rules, duties, missing, release = _outcome_of(test, answered, era.version)
+    settled = partial(Decision, effect, rules, duties, None, era.digest, era.version, missing, release)
+    if len(test.settled) < _MOST_SETTLED:
+        test.settled[mask] = settled
+    return settled
+
+
+def _outcome_of(
+    test: Test, answered: set[Question], newest: int
+) -> tuple[Effect, tuple[str, ...], tuple[Obligation, ...], _Missing, bool]:
     held: list[Term] = []
     in_force = 0
-    known = facts.access
-    for step in steps:
-        if step.forbids:
-            fired = [t.rule for t in step.forbids if not _excluded(t, person, known, row, people, actor, now)]
-            if fired:
-                rules = tuple(dict.fromkeys(fired))
-                return Decision(_DENY, rules, (), None, era.digest, era.version, (), False, now)
-        if not step.permits:
-            return Decision(_DENY, (), (), None, era.digest, era.version, (), False, now)
-        shared = _failing(step.common, person, known, row, people, actor, now)
-        if not shared and step.is_one:
-            held.append(step.permits[0])
-        else:
-            failing = [(t, _failing(t, person, known, row, people, actor, now)) for t in step.permits]
-            before = len(held)
-            if not shared:
-                held += [t for t, conditions in failing if not conditions]
-            if len(held) == before:
-                missing = _nearest(failing, shared)
-                return Decision(_DENY, (), (), None, era.digest, era.version, missing, False, now)
-        if step.version == era.version:
+    for step in test.steps:
+        fired = [t.rule for t in step.forbids if not any((c, False) in answered for c in t.conditions)]
+        if fired:
+            return _DENY, tuple(dict.fromkeys(fired)), (), (), False
+        shared = _failing(step.common, answered)
+        failing = [(term, _failing(term, answered)) for term in step.permits]
+        holding = [] if shared else [term for term, conditions in failing if not conditions]
+        if not holding:
+            return _DENY, (), (), _nearest(failing, shared), False
+        held += holding
+        if step.version == newest:
             in_force = len(held)
     rules, duties, release = _sum(held, in_force)
-    return Decision(_ALLOW, rules, duties, None, era.digest, era.version, (), release, now)
+    return _ALLOW, rules, duties, (), release
 
 
-def _failing(
-    term: Term,
-    person: Known,
-    known: Known,
-    row: RowFacts,
-    people: People,
-    actor: Actor,
-    now: Instant,
-) -> list[Condition]:
+def _failing(term: Term, answered: set[Question]) -> list[Condition]:
     """The conditions of the term that are not known to hold."""
-    failing: list[Condition] = []
-    if term.tenant is not None and row.tenant != actor.tenant:
-        failing.append(term.tenant)
-    if term.own is not None and not (people and actor.id is not None and actor.id in row.subjects):
-        failing.append(term.own)
-    for fact, expected, condition in term.personal:
-        if person.get(fact) is not expected:
-            failing.append(condition)
-    for fact, expected, condition in term.given:
-        if known.get(fact) is not expected:
-            failing.append(condition)
-    for asked, condition in term.rest:
-        if asked(known, row, people, actor, now) is not True:
-            failing.append(condition)
-    return failing
-
-
-def _excluded(
-    forbid: Term, person: Known, known: Known, row: RowFacts, people: People, actor: Actor, now: Instant
-) -> bool:
-    """Some condition of the forbid is known not to hold; otherwise it fires (unknown-denies)."""
-    for fact, expected, _ in forbid.personal:
-        if person.get(fact) is (not expected):
-            return True
-    for fact, expected, _ in forbid.given:
-        if known.get(fact) is (not expected):
-            return True
-    if forbid.own is not None and people and actor.id is not None and actor.id not in row.subjects:
-        return True
-    return any(asked(known, row, people, actor, now) is False for asked, _ in forbid.rest)
-
-
-class _Together(dict[str, Value]):
-    """What is known, with the same answer, of every one of several people."""
-
-    __slots__ = ("_people",)
-
-    def __init__(self, people: People) -> None:
-        self._people = people
-
-    def get(self, fact: str, default: object = None, /) -> Value:
-        first, *others = [person.get(fact) for person in self._people]
-        return first if all(other is first for other in others) else None
+    return [condition for condition in term.reasons if (condition, True) in answered]
 
 
 def _sum(held: list[Term], in_force: int) -> tuple[tuple[str, ...], tuple[Obligation, ...], bool]:

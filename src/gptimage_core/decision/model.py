@@ -116,7 +116,7 @@ class ResidualStep(Struct, frozen=True):
     forbids: tuple[Conjunction, ...]
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """The answer. It has no truth value: code must look at `effect` (style, habit 4).
 
     `rules` are the rules that determined it, e.g. `("permit.own_content",)`; on a denial the forbids that

@@ -256,7 +256,8 @@ def _steps(compiled: CompiledTimeline, access: Access, facts: Facts, now: Instan
     if facts.row is None:
         return tuple(step for step in plan.steps if step.version == plan.newest)
     version = facts.row.values.get("collected_under")
-    return plan.tests.get(version, ()) if type(version) is int else ()
+    test = plan.tests.get(version) if type(version) is int else None
+    return () if test is None else test.steps
 
 
 _NO_ROW = RowFacts()
