@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from types import CodeType, FrameType, TracebackType
@@ -32,6 +33,7 @@ _CONTEXT_MANAGERS: frozenset[CodeType] = frozenset(
         contextlib._GeneratorContextManager.__enter__.__code__,
     }
 )
+_ENTERING = frozenset({"__aenter__", "__enter__"})
 _CURRENT: ContextVar[Handle | None] = ContextVar("gptimage_access", default=None)
 
 
@@ -84,10 +86,12 @@ def _is_held_by_a_generator(frame: FrameType | None) -> bool:
     """Whether what enters the access (`frame`: whoever wrote the `with`) may yield before it leaves it.
 
     The generator of a context manager may, if whoever enters that manager may not; an exit stack holds for
-    whoever filled it. Those are the frames of `contextlib`, which are looked through.
+    whoever filled it, a class with `__aenter__` for whoever enters it. So the frames of `contextlib` and of
+    such methods are looked through.
     """
     while frame is not None:
-        if frame.f_globals.get("__name__") != contextlib.__name__:
+        entering = frame.f_code.co_name in _ENTERING
+        if not entering and frame.f_globals.get("__name__") != contextlib.__name__:
             if not frame.f_code.co_flags & _GENERATORS:
                 return False
             back = frame.f_back
@@ -103,9 +107,11 @@ def current_handle(guard: Guard) -> Handle:
     while handle is not None and handle.guard is not guard:
         handle = handle.outer
     if handle is None:
+        inherits = threading.current_thread() is threading.main_thread()
         raise GuardError(
             'no access is open here; write `async with guard.access(Actor.subject(…), purpose="…"):` around'
             " what reads or writes people's data"
+            + ("" if inherits else " (a pool's thread inherits none: `asyncio.to_thread` hands it on)")
         )
     if not handle.open:
         raise GuardError(
@@ -158,8 +164,8 @@ class AccessBlock:
         handle = self._handle
         if _is_held_by_a_generator(sys._getframe(2)):
             raise GuardError(
-                "a generator would hold this access open between its yields; collect the rows inside the "
-                "access and yield them after it, or page by key with an access for each page"
+                "a generator would hold this access open between its yields; write `async for rows in "
+                "guard.stream(query, access=…): yield rows`, or collect the rows and yield them after it"
             )
         if self._token is not None:
             raise GuardError("an access is opened once; call `guard.access(…)` again")
@@ -173,7 +179,7 @@ class AccessBlock:
         if self._token is not None:
             try:
                 _CURRENT.reset(self._token)
-            except ValueError:
-                # Left in another context than it was entered in: that context keeps a revoked handle, which
-                # refuses; there is nothing of ours to restore here.
+            except (ValueError, RuntimeError):
+                # Left in another context than it was entered in, or for the second time: the context that it
+                # was entered in keeps a revoked handle, which refuses; there is nothing to restore here.
                 return
