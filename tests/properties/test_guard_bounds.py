@@ -46,7 +46,7 @@ def _read(sql: str) -> Shaped | None:
 @example("SELECT -" + "9" * 4301)
 @example("SELECT 1e" + "9" * 400)
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Also as the inside of a text, a name and a condition. A number longer than Python likes was no error."""
+    """Also as the inside of a text, a name and a condition. A long number is one, however Python likes it."""
     for around in ("{0}", "SELECT '{0}'", 'SELECT "{0}" FROM image', "SELECT 1 FROM image WHERE {0}"):
         _read(around.format(text))
 

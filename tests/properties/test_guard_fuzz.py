@@ -14,9 +14,13 @@ from collections import Counter
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.support.fuzz.checks import Homes, Scene, explained, scene
 from tests.support.fuzz.reads import Written, select
+from tests.support.fuzz.rig import Outcome
 from tests.support.fuzz.text import mutated
+from tests.support.fuzz.writes import Write, write
+from tests.support.fuzz.written import check_write
 
 _SEEDS = st.integers(min_value=0, max_value=2**48)
 _ONCE = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -32,9 +36,26 @@ def _checked(at: Scene, written: Written, seen: Counter[str]) -> None:
     try:
         outcome = at.check(written)
     except Exception as failed:
-        raise AssertionError(explained(at, written, failed)) from failed
+        raise AssertionError(explained(at, written, failed, Scene.check)) from failed
     seen[outcome.kind] += 1
     seen["some"] += bool(outcome.rows)
+
+
+def _write(homes: Homes, seed: int, seen: Counter[str], *, noise: bool) -> None:
+    rng = random.Random(seed)
+    at = scene(homes, rng)
+    for _ in range(10):
+        written = write(rng)
+        if noise:
+            written = structs.replace(written, sql=mutated(rng, written.sql), exact=False)
+        seen[f"{written.verb} {_check_write(at, written).kind}"] += 1
+
+
+def _check_write(at: Scene, written: Write) -> Outcome:
+    try:
+        return check_write(at, written)
+    except Exception as failed:
+        raise AssertionError(explained(at, written, failed, check_write)) from failed
 
 
 def _select(homes: Homes, seed: int, seen: Counter[str], statements: int = 12) -> None:
@@ -68,6 +89,32 @@ def test_a_select_with_tokens_lost_doubled_swapped_or_put_in_is_refused_or_answe
     _mutated(homes, seed, Counter())
 
 
+@settings(max_examples=200, deadline=None, phases=_ONCE)
+@given(_SEEDS)
+def test_a_random_write_changes_what_may_be_written_and_nothing_else(homes: Homes, seed: int) -> None:
+    """THEOREM (guard-equivalence), UPDATE and DELETE; INSERT as `decide_slowly` says of every new row."""
+    _write(homes, seed, Counter(), noise=False)
+
+
+@settings(max_examples=100, deadline=None, phases=_ONCE)
+@given(_SEEDS)
+def test_a_write_with_tokens_lost_doubled_swapped_or_put_in_changes_only_what_may_be_written(
+    homes: Homes, seed: int
+) -> None:
+    """Whatever is accepted: each row and field that differs after it might be written so."""
+    _write(homes, seed, Counter(), noise=True)
+
+
+@pytest.mark.sweep
+@pytest.mark.timeout(1800)
+@settings(max_examples=4_000, deadline=None, phases=_ONCE)
+@given(_SEEDS)
+def test_random_writes_at_length(homes: Homes, seed: int) -> None:
+    """The same over many more worlds, policies and statements."""
+    _write(homes, seed, Counter(), noise=False)
+    _write(homes, seed, Counter(), noise=True)
+
+
 @pytest.mark.sweep
 @pytest.mark.timeout(1800)
 @settings(max_examples=6_000, deadline=None, phases=_ONCE)
@@ -86,6 +133,29 @@ def test_random_selects_are_often_accepted_and_often_find_something(homes: Homes
     asked = seen.total() - seen["some"]
     assert seen["rows"] > 0.3 * asked, seen
     assert seen["some"] > 0.3 * seen["rows"], seen
+
+
+def test_random_writes_are_often_accepted_and_often_change_something(homes: Homes) -> None:
+    """The theorem is not vacuous for writes."""
+    seen: Counter[str] = Counter()
+    for seed in range(60):
+        _write(homes, seed, seen, noise=False)
+    for verb, least in (("UPDATE", 0.25), ("DELETE", 0.25), ("INSERT", 0.02)):
+        asked = sum(count for kind, count in seen.items() if kind.startswith(verb))
+        assert seen[f"{verb} rows"] > least * asked, seen
+
+
+def test_too_few_or_too_many_arguments_are_refused(homes: Homes) -> None:
+    """Not an `IndexError`, and nothing is bound in the wrong place."""
+    seen: Counter[str] = Counter()
+    for seed in range(8):
+        at = scene(homes, random.Random(seed))
+        for sql in ("SELECT id FROM image WHERE id = ?", "UPDATE plan SET cents = ?", "DELETE FROM image"):
+            seen.update(
+                at.under.run(sql, args).kind for args in ([], [1], [1, 2]) if len(args) != sql.count("?")
+            )
+    assert set(seen) <= {"refused", "denied"}
+    assert seen["refused"] > seen["denied"]
 
 
 _KEPT = {

@@ -61,7 +61,8 @@ class Plan(Struct, frozen=True):
     UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
     know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
     names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key. `fresh`:
-    finds a changed row that may not be as it is now, for an UPDATE that sets a fact.
+    finds a changed row that may not be as it is now, for an UPDATE that sets a fact. `takes`: how many
+    arguments there are.
     """
 
     verb: str
@@ -79,6 +80,7 @@ class Plan(Struct, frozen=True):
     by_key: ByKey | None = None
     fresh: Binder | None = None
     brief: bool = False
+    takes: int = 0
 
 
 class Planner:
@@ -96,6 +98,8 @@ class Planner:
         plan: Plan | None = view.statements.get(sql)
         if plan is None:
             plan = self._keep(view, sql, self._make(view, sql, (), False))
+        if len(args) != plan.takes:
+            raise GuardError(f"the statement has {plan.takes} `?` and {len(args)} arguments were given")
         if plan.verb == "UPDATE":
             return self._of_update(view, sql, args, plan)
         return plan
@@ -142,12 +146,13 @@ class Planner:
 
     def _make(self, view: View, sql: str, dropped: tuple[int, ...], restores: bool) -> Plan:
         tree = self._tree(sql)
+        takes = tree.placeholders
         variant: Variant = "restore" if restores else _VARIANTS[tree.verb]
         if dropped:
             without = _without(tree, dropped)
             if without is None:
                 basis = Basis("UPDATE", "update", (), (), "", 0, None, None, False, False)
-                return Plan("UPDATE", None, None, None, None, None, basis, idle=True)
+                return Plan("UPDATE", None, None, None, None, None, basis, idle=True, takes=takes)
             tree = without
         profile = view.profiles[variant]
         shaped = shape(tree, profile, self._catalog)
@@ -179,6 +184,7 @@ class Planner:
             fresh=fresh,
             by_key=_by_key(tree, shaped, target, decided, profile),
             brief=_is_brief(tree, shaped, basis) and _is_own(decided),
+            takes=takes,
         )
 
     def _basis(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 from tests.support.fuzz.policy import ACCESSES, Asked, Law, law
@@ -15,6 +15,7 @@ from tests.support.fuzz.reads import Written
 from tests.support.fuzz.rig import Governed, Original, Outcome
 from tests.support.fuzz.text import marks, shrunk
 from tests.support.fuzz.world import World, may_read, poisoned, random_world
+from tests.support.fuzz.writes import Write
 
 __all__ = ["Difference", "Homes", "Scene", "explained", "fitted", "scene"]
 
@@ -26,6 +27,9 @@ _MAY_FAIL = re.compile(
 )
 """What can fail, or can make a number that something else fails of: whether such a statement fails may depend
 on the order in which SQLite goes about it."""
+
+
+_Statement = TypeVar("_Statement", Written, Write)
 
 
 class Difference(AssertionError):
@@ -53,7 +57,8 @@ class Scene:
         self.indexed = rng.random() < 0.6
         one, other = homes.indexed if self.indexed else homes.bare
         self.under = one.filled(world, law, asked)
-        self.other = other.filled(poisoned(world, self.allowed, law, asked, rng), law, asked)
+        self.other_world = poisoned(world, self.allowed)
+        self.other = other.filled(self.other_world, law, asked)
         self.original = Original(self.allowed, self.under.conditional())
 
     def check(self, written: Written) -> Outcome:
@@ -137,12 +142,14 @@ def _shown(outcome: Outcome) -> str:
     return f"{outcome.kind} {outcome.said}"
 
 
-def explained(at: Scene, written: Written, failed: Exception) -> str:
+def explained(
+    at: Scene, written: _Statement, failed: Exception, check: Callable[[Scene, _Statement], object]
+) -> str:
     """What failed, as small as it can be made: statement, access, policy, the two answers."""
 
     def fails(sql: str, args: list[object]) -> bool:
         try:
-            at.check(structs.replace(written, sql=sql, args=args))
+            check(at, structs.replace(written, sql=sql, args=args))
         except Exception as again:
             return type(again) is type(failed) and str(again)[:20] == str(failed)[:20]
         return False
@@ -150,7 +157,7 @@ def explained(at: Scene, written: Written, failed: Exception) -> str:
     sql, args = shrunk(written.sql, fitted(written.sql, written.args), fails)
     small = structs.replace(written, sql=sql, args=args)
     try:
-        at.check(small)
+        check(at, small)
     except Exception as again:
         failed = again
     return (

@@ -46,6 +46,15 @@ class Outcome(Struct):
         return self.kind == "rows"
 
 
+def _dumped(connection: sqlite3.Connection) -> Rows:
+    out: Rows = {}
+    for table in TABLES:
+        cursor = connection.execute(f'SELECT * FROM "{table.name}" ORDER BY rowid')
+        names = [column[0] for column in cursor.description]
+        out[table.name] = [dict(zip(names, row, strict=True)) for row in cursor]
+    return out
+
+
 class Original:
     """A database of plain rows and nothing else, and statements as they were written."""
 
@@ -54,6 +63,10 @@ class Original:
         self.connection.execute("PRAGMA recursive_triggers=1")
         plain(self.connection, without)
         fill(self.connection, rows)
+
+    def dump(self) -> Rows:
+        """All rows as they are."""
+        return _dumped(self.connection)
 
     def run(self, sql: str, args: Sequence[Any]) -> Outcome:
         """What the original gives."""
@@ -99,6 +112,8 @@ class Under:
             cast(Any, None), asked.actor, asked.purpose, None, None, asked.about, dict(asked.facts)
         )
         self.view = self.planner.book.view(self.handle, NOW)
+        self.known: dict[Any, Any] = {}
+        """What was sealed when the database was filled."""
 
     def conditional(self) -> list[str]:
         """The tables whose collated column is shown only in part."""
@@ -169,10 +184,33 @@ class Under:
                 if person is None:
                     stored[column.name] = None
                 else:
-                    stored[column.name] = self.sealer.seal(
+                    sealed = self.sealer.seal(
                         table, column, row["tenant"], row["id"], person, link, row[column.name]
                     )
+                    self.known[sealed] = row[column.name]
+                    stored[column.name] = sealed
         return stored
+
+    def opened(self) -> Rows:
+        """The rows as they are stored now, sealed values opened where they stand."""
+        rows = _dumped(self.home.connection)
+        for table in self.law.datamap.tables:
+            for row in rows[table.name]:
+                for column in table.columns:
+                    if column.sealed and row[column.name] in self.known:
+                        row[column.name] = self.known[row[column.name]]
+                    elif column.sealed and row[column.name] is not None:
+                        person, link = self._person(World(rows, {}), table.name, row)
+                        row[column.name] = self.sealer.open(
+                            table,
+                            column,
+                            row["tenant"],
+                            row["id"],
+                            person or "",
+                            link or "",
+                            row[column.name],
+                        )
+        return rows
 
     @staticmethod
     def _person(world: World, name: str, row: dict[str, Any]) -> tuple[str | None, str | None]:
