@@ -163,6 +163,10 @@ _KEPT = {
     "the same under parentheses, and an expression": "SELECT (NOTE), note || '', +(id) FROM image",
     "a name in ON that a later table has too": "SELECT 1 FROM plan JOIN image ON label = note JOIN account",
     "GROUP BY a truth value, which is no number": "SELECT count(*) FROM image GROUP BY TRUE",
+    "an output that is named as a column further out": "SELECT (SELECT size AS c FROM reference WHERE c = 1"
+    " LIMIT 1) FROM (SELECT 2 AS c FROM image) AS o",
+    "the same, where it is summed up": "SELECT 1 FROM (SELECT 2 AS c FROM image) AS o WHERE EXISTS"
+    " (SELECT min(size) AS c FROM reference WHERE c = 1)",
     "HAVING over nothing that is summed up": "SELECT price FROM image HAVING price > 1",
     "what is withheld in part, counted": 'SELECT count("order"), total(size) FROM reference',
 }

@@ -144,6 +144,9 @@ class Walker:
                 ref.output = item.expr
                 assert here.core is not None
                 return here.core.provides[[i is item for i in here.core.items].index(True)]
+            if qualifier is None and here.core is not None and name in _aliases(here.core):
+                message = f"`{ref.name}` is an output here, which SQLite takes before a table further out"
+                raise refused(f"{message}; write which table", self.sql, ref.at)
             passed.append(here)
             here = here.outer
         raise self._unknown(ref)
@@ -316,6 +319,10 @@ class Walker:
         ends = bool(query.ops or query.order or query.limit or core.group or core.having or core.distinct)
         core.exists = not ends and all(_is_idle(item) for item in core.select)
         expr.guards = self._nested(expr.query, clause, 0)
+
+
+def _aliases(core: n.Core) -> set[str]:
+    return {fold(item.alias) for item in core.select if isinstance(item, n.Item) and item.alias}
 
 
 def _is_idle(item: n.Item | n.Star) -> bool:
