@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.architecture.command_page import page as command_page
 from tests.architecture.lints_page import page as lints_page
+from tests.architecture.piccolo_page import page as piccolo_page
 from tests.bypass.page import page as rings_page
 
 from gptimage_core.policy.loader import load_document
@@ -48,6 +49,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/language.md": language,
     "docs/rings.md": rings_page,
     "docs/lints.md": lints_page,
+    "docs/piccolo.md": piccolo_page,
     "policies/gptimage/datamap.lock": server_data_map,
     "src/gptimage_server/migrations/0001_first.sql": first_migration,
 }

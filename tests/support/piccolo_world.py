@@ -172,6 +172,7 @@ def tables_on(engine: Any, module: str) -> SimpleNamespace:
         name = category("picture", Varchar())
         label = category("label", Varchar(null=True, default=None))
         studio = ForeignKey(Studio, null=True, **_STAYS)
+        mentor = ForeignKey("self", null=True, **_STAYS)
 
     class Tag(Table, db=engine, tablename="tag"):
         owner = subject(Varchar(length=40))
@@ -256,7 +257,9 @@ def rows_of(t: SimpleNamespace) -> Iterable[Table]:
     for n in (1, 2, 3, 4, 5):
         yield t.Studio(owner=_owner(n), name=f"studio {n}", label=f"s{n}")
     for n in (1, 2, 3, 4, 5):
-        yield t.Artist(owner=_owner(n), name=f"artist {n}", studio=n, label=f"a{n}")
+        yield t.Artist(
+            owner=_owner(n), name=f"artist {n}", studio=n, label=f"a{n}", mentor=(None, None, 1, 1, 2)[n - 1]
+        )
     for n, word in enumerate(("sea", "hill", "wood", "moor", "sand", "lake", "fen"), 1):
         yield t.Tag(owner=_owner(n), word=word, weight=decimal.Decimal(n) / 4)
     for n in range(1, 9):

@@ -55,9 +55,8 @@ class Reader:
         self._names: tuple[str, ...] | None = None
         self._first = shaped.outputs[0].name if shaped.outputs else ""
         self._fixes: list[tuple[int, _Fix, int]] = []
-        keys = _keys(shaped)
         for index, output in enumerate(shaped.outputs):
-            key = keys.get(output.table, -1)
+            key = output.key
             if output.withheld == "always":
                 self._fixes.append((index, _withheld, key))
             elif output.sealed:
@@ -134,15 +133,6 @@ class Reader:
         except KeyErased:
             # Its key is destroyed: the value is gone, whatever still stands in the row.
             return WITHHELD
-
-
-def _keys(shaped: Shaped) -> dict[str | None, int]:
-    """Where the key of each table stands that is there once; of a table that is there twice nobody knows
-    which of its rows an output is of."""
-    found: dict[str | None, int] = {}
-    for touch in shaped.touches:
-        found[touch.table] = -1 if touch.table in found else touch.key
-    return found
 
 
 def _pairs_of(key: Any, people: Sequence[Any]) -> list[tuple[str, str | None]]:

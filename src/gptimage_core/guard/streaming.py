@@ -1,4 +1,4 @@
-"""Large answers page by page, in constant memory, with nothing held open in between.
+"""Large answers page by page, in constant memory, with nothing held open in between (decision record 11).
 
     async with guard.access(Actor.subject(id), purpose="provide_service"):
         async for rows in guard.stream(Image.select(Image.title).order_by(Image.recorded), page=500):

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import structs
+
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.statements.catalog import Catalog, Entry, Origin, Provided
@@ -115,10 +117,18 @@ class Shaping:
         outputs = self._outputs(query.provides)
         touches: list[Touch] = []
         hidden: list[str] = []
+        keys: dict[int, int] = {}
         if plain:
             for source in core.sources:
                 if source.entry is not None:
                     touches.append(self._hide(source, source.entry, core, hidden))
+                    keys[id(source)] = touches[-1].key
+            outputs = tuple(
+                structs.replace(output, key=keys.get(id(item.expr.source), -1))
+                if isinstance(item.expr, n.ColumnRef) and item.expr.source is not None
+                else output
+                for output, item in zip(outputs, core.items, strict=True)
+            )
         labelled = "".join(f', {sql} AS "gp:{i}"' for i, sql in enumerate(hidden))
         sql = self.front(renderer) + renderer.query(query, labelled)
         return Shaped(

@@ -44,6 +44,7 @@ class Output(Struct, frozen=True):
     `table`, `column`: where it comes from unchanged, else `None` (a computed value).
     `withheld`: `always` (show `Withheld` whatever came back), `if_null` (show a NULL as `Withheld`) or `no`.
     `sealed`: every text in it starts with the profile's tag; open it with `tagged.split`.
+    `key`: where the key of the row that it is of stands (an index from the row's start), -1 if nowhere.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Output(Struct, frozen=True):
     column: str | None
     withheld: Literal["no", "if_null", "always"]
     sealed: bool
+    key: int = -1
 
 
 class Touch(Struct, frozen=True):
