@@ -491,7 +491,10 @@ _types.works(
     await Kind.objects().get(Kind.id == number(90))
 """,
 )
-_types.absent("any of an array", "await Kind.select().where(Kind.words.any('a'))", "PostgreSQL only")
+_types.works(
+    "any and all of an array",
+    "[await Kind.select(Kind.id).where(Kind.words.any('w3')), await Kind.count().where(Kind.words.all('a'))]",
+)
 _types.works(
     "conditions on types",
     """

@@ -73,13 +73,14 @@ def test_the_profiles_id_stands_in_the_text_so_that_statement_caches_cannot_mix_
 
 
 def test_outputs_say_where_each_value_comes_from_and_what_is_withheld() -> None:
-    """A withheld column is always shown so, a conditional one where NULL; so is what is made of them."""
+    """A withheld column is always shown so, a conditional one where NULL; so is what is made of them. The key
+    says which row it is of: of a row that an outer join did not find nothing is withheld."""
     sql = "SELECT i.id, note, credits AS c, prompt, lower(note) AS low, credits + 1, 1 AS one FROM image AS i"
     assert _shape(sql).outputs == (
-        Output("id", "image", "id", "no", False),
-        Output("note", "image", "note", "always", False),
-        Output("c", "image", "credits", "if_null", False),
-        Output("prompt", "image", "prompt", "no", True),
+        Output("id", "image", "id", "no", False, 0),
+        Output("note", "image", "note", "always", False, 0),
+        Output("c", "image", "credits", "if_null", False, 0),
+        Output("prompt", "image", "prompt", "no", True, 0),
         Output("low", None, None, "always", False),
         Output("credits + 1", None, None, "if_null", False),
         Output("one", None, None, "no", False),
