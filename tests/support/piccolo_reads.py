@@ -491,10 +491,8 @@ _types.works(
     await Kind.objects().get(Kind.id == number(90))
 """,
 )
-_types.works(
-    "any and all of an array",
-    "[await Kind.select(Kind.id).where(Kind.words.any('w3')), await Kind.count().where(Kind.words.all('a'))]",
-)
+_types.works("any of an array", "await Kind.select(Kind.id).where(Kind.words.any('w3'))")
+_types.absent("all of an array", "await Kind.count().where(Kind.words.all('a'))", "PostgreSQL only")
 _types.works(
     "conditions on types",
     """
