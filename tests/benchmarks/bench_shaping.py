@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from piccolo.columns import BigInt, Boolean, ForeignKey, Integer, Text, Varchar
+from piccolo.columns import BigInt, Boolean, ForeignKey, Integer, OnDelete, OnUpdate, Text, Varchar
 from piccolo.table import Table
 from tests.benchmarks.bench_guard import _POLICY, _KeepsNothing
 from tests.benchmarks.harness import Bench
@@ -68,7 +68,7 @@ class Picture(Table, tablename="picture"):
     collected_under = collected_under(Integer())
     title = category("picture", Text())
     starred = category("picture", Boolean(default=False))
-    board = ForeignKey(Board)
+    board = ForeignKey(Board, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
 
 
 class _Stage:
@@ -108,9 +108,9 @@ class _Stage:
 
     def shaping(self, query: Callable[[], Any]) -> Callable[[], None]:
         """Making the plan of the text anew: no tree and no plan of it is kept."""
-        sql, _ = _built(query)
+        sql, args = _built(query)
         planner, view = self.planner, self.view
-        assert planner.plan(view, sql, ()).shaped is not None
+        assert planner.plan(view, sql, args).shaped is not None
 
         def work() -> None:
             planner._trees.clear()

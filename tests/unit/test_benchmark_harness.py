@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.benchmarks import bench_shaping
 from tests.benchmarks.bench_decide import agree, cases, compiled_policy
 from tests.benchmarks.harness import Bench, measure
 
@@ -28,3 +29,13 @@ def test_a_bench_is_closed_and_reports_without_a_peer() -> None:
     closed: list[bool] = []
     result = measure(Bench("alone", lambda: None, rounds=2, close=lambda: closed.append(True)))
     assert (result.ok, result.ratio, result.peer, closed) == (True, None, None, [True])
+
+
+def test_the_lines_of_shaping_run() -> None:
+    """What the guard has inside may change; the lines that reach for it change with it."""
+    lines = list(bench_shaping.benches())
+    assert len(lines) == 3
+    for line in lines:
+        line.ours()
+        assert line.peer is not None
+        line.peer()
