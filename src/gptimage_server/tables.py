@@ -60,7 +60,7 @@ def _owner() -> Varchar:
 
 def _link(table: type[Table]) -> ForeignKey[Any]:
     """To a row that is decided apart from this one: neither goes along when the other is deleted."""
-    return ForeignKey(table, index=True, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
+    return ForeignKey(table, index=True, on_delete=OnDelete.no_action, on_update=OnUpdate.no_action)
 
 
 def _blob(**options: Any) -> Varchar:

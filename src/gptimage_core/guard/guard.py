@@ -57,6 +57,8 @@ _COLLISIONS = frozenset(
     f"SQLITE_CONSTRAINT_{what}" for what in ("UNIQUE", "PRIMARYKEY", "ROWID", "FOREIGNKEY")
 )
 """What depends on rows that are there, also on those that nobody may see."""
+_RESTRICTED = "FOREIGN KEY constraint failed"
+"""What ON DELETE RESTRICT says: SQLite makes it by a trigger of its own, under a trigger's code."""
 
 
 class Guard:
@@ -235,7 +237,7 @@ class Guard:
                 answer = await self._write(plan, view, handle, now, args, scope)
                 return answer if plan.inserter is None else plan.inserter.completed(answer, args, handle, now)
             except sqlite3.IntegrityError as error:
-                if error.sqlite_errorname not in _COLLISIONS:
+                if error.sqlite_errorname not in _COLLISIONS and str(error) != _RESTRICTED:
                     raise
             raise Conflict  # here, where it carries no cause: SQLite's words name columns
         except StaticDenial as denied:

@@ -100,7 +100,7 @@ CREATE INDEX reference_images_image ON "reference_images" ("image");
 CREATE TABLE "jobs" (
   "id" VARCHAR(40) PRIMARY KEY NOT NULL DEFAULT '',
   "owner" VARCHAR(40) NOT NULL DEFAULT '',
-  "image" VARCHAR(40) REFERENCES "images" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT DEFAULT null,
+  "image" VARCHAR(40) REFERENCES "images" ("id") ON DELETE NO ACTION ON UPDATE NO ACTION DEFAULT null,
   "tenant" VARCHAR(40) NOT NULL DEFAULT '',
   "recorded" INTEGER NOT NULL DEFAULT 0,
   "keep_ended" INTEGER DEFAULT null,
@@ -141,8 +141,8 @@ CREATE INDEX credit_transfers_owner ON "credit_transfers" ("owner");
 CREATE TABLE "credit_entries" (
   "id" VARCHAR(40) PRIMARY KEY NOT NULL DEFAULT '',
   "owner" VARCHAR(40) NOT NULL DEFAULT '',
-  "transfer" VARCHAR(40) REFERENCES "credit_transfers" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT DEFAULT null,
-  "account" VARCHAR(40) REFERENCES "credit_accounts" ("id") ON DELETE RESTRICT ON UPDATE RESTRICT DEFAULT null,
+  "transfer" VARCHAR(40) REFERENCES "credit_transfers" ("id") ON DELETE NO ACTION ON UPDATE NO ACTION DEFAULT null,
+  "account" VARCHAR(40) REFERENCES "credit_accounts" ("id") ON DELETE NO ACTION ON UPDATE NO ACTION DEFAULT null,
   "tenant" VARCHAR(40) NOT NULL DEFAULT '',
   "recorded" INTEGER NOT NULL DEFAULT 0,
   "keep_ended" INTEGER DEFAULT null,

@@ -32,7 +32,7 @@ from gptimage_core.adapters.piccolo import (
 )
 from gptimage_core.adapters.piccolo.classes import CODES
 from gptimage_core.clock import FixedClock
-from gptimage_core.errors import GuardError, PolicyError
+from gptimage_core.errors import Conflict, GuardError, PolicyError
 from gptimage_core.guard.lints.check import Verdict, check, judge
 from gptimage_core.guard.lints.codes import LINTS, NOTES
 from gptimage_core.guard.lints.sqlite import read, read_file
@@ -40,6 +40,7 @@ from gptimage_core.policy.bind import bind, datamap_lock
 from gptimage_core.policy.binding import Accepted, Column, DataMap, Table
 from gptimage_core.policy.loader import parse_document
 from gptimage_core.policy.timeline import load_timeline, single
+from gptimage_core.store import state
 from gptimage_core.store.schema import migrate
 from gptimage_server.migrations import migrate as migrate_server
 from gptimage_server.wiring import data_map
@@ -183,9 +184,9 @@ def test_the_reference_server_passes(tmp_path: Path) -> None:
 # With Piccolo
 
 
-def classes(engine: Any, *, sound: bool) -> list[type[PiccoloTable]]:
+def classes(engine: Any, *, sound: bool, hold: str = "restrict") -> list[type[PiccoloTable]]:
     """Two tables; unsound ones cascade, and are unique over what people have."""
-    action = {"on_delete": OnDelete.restrict, "on_update": OnUpdate.restrict} if sound else {}
+    action = {"on_delete": OnDelete[hold], "on_update": OnUpdate[hold]} if sound else {}
 
     class Desk(PiccoloTable, db=engine, tablename="desk"):
         id = Varchar(length=40, primary_key=True, default="")
@@ -251,6 +252,44 @@ def test_a_start_with_reasons_goes_on(tmp_path: Path) -> None:
     assert governed(tmp_path, sound=False, accept=reasons) == ()
     with pytest.raises(PolicyError, match="nothing of that kind is there"):
         governed(tmp_path, sound=False, accept={**reasons, "view:v": "gone"})
+
+
+@pytest.mark.parametrize("hold", ["restrict", "no_action"])
+def test_a_row_that_others_hang_on_collides_as_any_other(hold: str, tmp_path: Path) -> None:
+    """S7: RESTRICT fails under another code than NO ACTION; either way it is the one neutral error, whoever's
+    row it is that hangs there, without names and without a cause, and nothing is deleted."""
+    engine = GovernedSQLite(tmp_path / "data.sqlite")
+    tables = classes(engine, sound=True, hold=hold)
+    Desk: Any = tables[0]
+
+    async def scenario() -> None:
+        for table in tables:
+            await table.create_table()
+        guard = await govern(
+            engine,
+            policy=single(parse_document(POLICY, "policy.toml")),
+            tables=tables,
+            ledger=tmp_path / "ledger",
+            clock=FixedClock(NOW),
+        )
+        await guard.in_transaction(lambda c: state.create_subject(c, "main", "ann", NOW))
+        async with guard.access(ANN, purpose="provide_service"):
+            await Desk(id="desk-1", owner="ann", title="t", token="x").save()
+        with sqlite3.connect(tmp_path / "data.sqlite") as others:
+            others.execute(
+                "INSERT INTO lamp (id, owner, desk, tenant, recorded, collected_under)"
+                " VALUES ('lamp-1', 'bob', 'desk-1', 'main', 1, 1)"
+            )
+        others.close()
+        async with guard.access(ANN, purpose="provide_service"):
+            with pytest.raises(Conflict) as error:
+                await Desk.delete().where(Desk.id == "desk-1")
+            assert error.value.__context__ is None
+            assert await Desk.count() == 1
+        guard.sink.close()  # type: ignore[attr-defined]  # the built-in sink has it
+        engine._database.close()
+
+    asyncio.run(scenario())
 
 
 def test_classes_that_would_be_another_way_are_refused_at_once(tmp_path: Path) -> None:
