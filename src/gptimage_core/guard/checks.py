@@ -46,11 +46,13 @@ def check_access(
     purpose: str,
     operation: str | None,
     recipient: str | None,
+    about: str | None,
     facts: Mapping[str, Value],
 ) -> None:
     """Refuse an access whose words the policy in force does not know: a typing error must not read as a
     denial, and nothing may be asked for a purpose that nobody was told of."""
     document = compiled.timeline.at(now).document
+    _check_forms(actor, purpose, about, facts)
     if actor.kind not in ACTORS:
         raise GuardError(f"`{actor.kind}` is no kind of actor{_meant(actor.kind, ACTORS)}")
     if not actor.tenant:
@@ -66,6 +68,23 @@ def check_access(
     for name in facts:
         if name not in _BUILT_IN_FACTS:
             _check_fact(name, document)
+
+
+def _check_forms(actor: object, purpose: object, about: object, facts: object) -> None:
+    """What type checkers see, for whoever has none: an id of another type is nobody's id, and denies all."""
+    if not isinstance(actor, Actor):
+        raise GuardError(
+            f"`{actor!r}` is no actor; write `Actor.subject(id)`, `Actor.staff(id)`, `Actor.service(name)` "
+            "or `Actor.guest()`"
+        )
+    if actor.id is not None and type(actor.id) is not str:
+        raise GuardError(f"an actor's id is text, not `{type(actor.id).__name__}`; write `str(id)`")
+    if about is not None and type(about) is not str:
+        raise GuardError(f"`about` is a person's id, as text, not `{type(about).__name__}`: `str(id)`")
+    if not isinstance(purpose, str):
+        raise GuardError(f"a purpose is a name that the policy declares, not `{purpose!r}`")
+    if not isinstance(facts, Mapping):
+        raise GuardError('facts are names with values: `facts={"signed_in_at": instant}`')
 
 
 def _check_fact(name: str, document: Document) -> None:

@@ -159,7 +159,7 @@ class Guard:
         facts: Mapping[str, Value] | None,
     ) -> Handle:
         known = facts or {}
-        check_access(self.compiled, self.clock.now(), actor, purpose, operation, recipient, known)
+        check_access(self.compiled, self.clock.now(), actor, purpose, operation, recipient, about, known)
         return Handle(self, actor, purpose, operation, recipient, about, known)
 
     def maintenance(self, reason: str, ticket: str, until: Instant) -> Maintenance:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gptimage_core.decision.model import Actor, Value
 from gptimage_core.errors import GuardError
@@ -135,6 +135,9 @@ class AccessBlock:
         self._handle = handle
         self._sync = sync
         self._token: Token[Handle | None] | None = None
+
+    def __await__(self) -> NoReturn:
+        raise GuardError("an access is opened for a block: write `async with guard.access(…):` around it")
 
     async def __aenter__(self) -> Handle:
         if self._sync:

@@ -8,6 +8,7 @@ import contextvars
 import copy
 import pickle
 import threading
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -205,6 +206,8 @@ def test_a_handle_is_opened_once_and_goes_nowhere(tmp_path: Path) -> None:
                 pass
         with pytest.raises(GuardError, match="async with"), world.own():
             pass
+        with pytest.raises(GuardError, match="async with"):
+            await world.own()
 
     in_world(tmp_path, scenario)
 
@@ -235,6 +238,11 @@ def test_sync_code_has_access_sync(tmp_path: Path) -> None:
         ({"facts": {"visibility": "public"}}, "fact of the row"),
         ({"actor": Actor("root", "x")}, "no kind of actor"),
         ({"actor": Actor.subject("ann", tenant="")}, "an actor has a tenant"),
+        ({"actor": "ann"}, "`'ann'` is no actor; write `Actor.subject"),
+        ({"actor": Actor.subject(uuid.UUID(int=1))}, "id is text, not `UUID`"),
+        ({"about": 7}, "`about` is a person's id, as text"),
+        ({"purpose": None}, "a purpose is a name"),
+        ({"facts": ["signed_in"]}, "facts are names with values"),
     ],
 )
 def test_words_that_the_policy_does_not_know_are_refused_at_once(
