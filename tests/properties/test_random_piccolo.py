@@ -43,7 +43,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 # A path from Picture to a column, as attributes; what is drawn is applied to both applications.
 _PLAIN = [
-    "id", "title", "size", "starred", "visibility", "artist", "artist.name", "artist.id", 
+    "id", "title", "size", "starred", "visibility", "artist", "artist.name", "artist.id",
     "artist.studio.name", "artist.mentor.name", "artist.mentor.studio.name", "artist.studio",
 ]  # fmt: skip
 _WITHHELD = ["label", "secrets", "artist.label", "artist.mentor.label", "artist.studio.label"]
