@@ -28,6 +28,7 @@ from typing import Any, Literal, TypeAlias
 from tests.bypass.attack import PATH, Attack, Step
 from tests.bypass.judge import Seen, Told, found, state_of
 from tests.bypass.world import ANN, NOW, Worlds, opened, put_around, timeline, worlds
+from tests.support.rings import NO_RING
 
 from gptimage_core.decision.compile import compile_timeline
 from gptimage_core.errors import GuardError
@@ -144,7 +145,10 @@ class Lab:
         view = self._book.view(self._handle, NOW)
         vault = Vault(FileKeyring(self._worlds.keys(world)))
         planner = Planner(
-            self._book, self._catalog, Sealer(vault, self._worlds.datamap, self._book.compiled.timeline)
+            self._book,
+            self._catalog,
+            Sealer(vault, self._worlds.datamap, self._book.compiled.timeline),
+            NO_RING,
         )
 
         def run(connection: sqlite3.Connection, step: Step) -> Any:

@@ -141,7 +141,7 @@ async def _fill(world: World, rows: list[dict[str, Any]], people: dict[str, dict
                     (name, facts["objected"]),
                 )
 
-    await world.engine._database.write(work)
+    await world.past(work)
 
 
 async def _permitted(world: World, asked: _Asked, operation: str, category: str) -> set[str]:
@@ -165,7 +165,7 @@ async def _permitted(world: World, asked: _Asked, operation: str, category: str)
                 keys.add(row["id"].decode())
         return keys
 
-    return await guard._database.read(read)
+    return await world.past(read)
 
 
 async def _any_of(world: World, asked: _Asked, operations: tuple[str, ...], category: str) -> set[str]:

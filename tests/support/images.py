@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
+from tests.support.past import past
 from tests.support.server import JSON
 
 from gptimage_server.services import Services
@@ -58,4 +59,4 @@ def rows_of(services: Services, table: str) -> list[dict[str, Any]]:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    return services.database.read_sync(read)
+    return past(services.database.path, read)

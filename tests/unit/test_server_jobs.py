@@ -12,6 +12,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 from tests.support.images import ask, blobs_of, finished, make, rows_of
+from tests.support.past import past
 from tests.support.server import JSON, clock_of, make_app, sign_up, visit
 
 from gptimage_core.clock import HOUR, MINUTE
@@ -35,7 +36,7 @@ def store(services: Services, text: str, *values: Any) -> None:
     def write(connection: sqlite3.Connection) -> None:
         connection.execute(text, values)
 
-    services.database.write_sync(write)
+    past(services.database.path, write)
 
 
 def test_the_renderer_gets_three_things_and_nothing_else(

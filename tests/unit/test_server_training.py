@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support.images import make, rows_of
+from tests.support.past import past
 from tests.support.server import POLICY, make_app, sign_up, visit
 
 from gptimage_core.decision.model import DEFAULT_TENANT
@@ -72,7 +73,7 @@ def test_only_what_owners_consented_to(tmp_path: Path) -> None:
                 set_flag(connection, DEFAULT_TENANT, ada, "restricted", True)
                 connection.execute("UPDATE images SET made_from_upload = 1 WHERE owner = ?", (eve,))
 
-            services.database.write_sync(restrict)
+            past(services.database.path, restrict)
             assert (await training.collect(services, tmp_path / "two")).images == 0
             reads = [r for r in rows_of(services, "gp_access_record") if r["operation"] == "train"]
             assert len(reads) >= 3, "each item's read is recorded"

@@ -19,6 +19,7 @@ from gptimage_core.guard.recording import Basis, record_of
 from gptimage_core.policy.document import Document, Obligation
 from gptimage_core.policy.vocabulary import ACTORS, OPERATIONS, SHARING
 from gptimage_core.store.facts import facts_for
+from gptimage_core.store.watched import lifted
 
 if TYPE_CHECKING:
     from gptimage_core.guard.guard import Guard
@@ -160,7 +161,8 @@ def judge(
         record = record_of(handle, basis, now, touched)
         guard.sink.write_in(connection, record)
         if basis.tell and guard.tell is not None:
-            guard.tell(connection, record)
+            with lifted(connection):
+                guard.tell(connection, record)
         return decision
 
     return work

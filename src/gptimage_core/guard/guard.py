@@ -32,6 +32,8 @@ from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book, View
 from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
 from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.sqlite.ring import Ring
+from gptimage_core.guard.sqlite.rules import ABORTED, CLOSED
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.streaming import Adapter, Stream, Written
@@ -40,12 +42,11 @@ from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
 from gptimage_core.policy.succession import check_succession
 from gptimage_core.policy.timeline import Timeline
-from gptimage_core.policy.vocabulary import IDENTIFIER
 from gptimage_core.ports.records import AccessRecord, RecordSink
 from gptimage_core.store import denials
 from gptimage_core.store.database import Database
 from gptimage_core.store.denials import Denial
-from gptimage_core.store.fence import Fence
+from gptimage_core.store.watched import lifted
 from gptimage_core.vault.context import Context
 from gptimage_core.vault.vault import Vault
 
@@ -90,13 +91,12 @@ class Guard:
         self.tell = tell
         self.notes = lints.check(read_file(database.path), datamap)
         self.unfit = False
-        self._fence = Fence(
-            {t.name: frozenset(c.name for c in t.columns if c.category == IDENTIFIER) for t in datamap.tables}
-        )
         self._catalog = Catalog.of(datamap)
+        self._ring = Ring(self._catalog)
         self._sealer = Sealer(vault, datamap, compiled.timeline)
-        self._planner = Planner(Book(compiled, datamap), self._catalog, self._sealer)
+        self._planner = Planner(Book(compiled, datamap), self._catalog, self._sealer, self._ring)
         self.adapter: Adapter | None = None
+        database.watch(self._ring)
 
     def adopt(self, timeline: Timeline) -> CompiledTimeline:
         """Go on with another timeline: announced versions come, change and go without a restart (S44).
@@ -112,7 +112,7 @@ class Guard:
         sealer = Sealer(self.vault, datamap, timeline)
         sealer.check_follows(self._sealer, self.datamap)
         compiled = compile_timeline(timeline)
-        planner = Planner(Book(compiled, datamap), self._catalog, sealer)
+        planner = Planner(Book(compiled, datamap), self._catalog, sealer, self._ring)
         self.compiled, self._sealer, self._planner = compiled, sealer, planner
         return compiled
 
@@ -237,6 +237,11 @@ class Guard:
                 answer = await self._write(plan, view, handle, now, args, scope)
                 return answer if plan.inserter is None else plan.inserter.completed(answer, args, handle, now)
             except sqlite3.IntegrityError as error:
+                if error.args[0] in (ABORTED, CLOSED):
+                    raise GuardError(
+                        "the database refuses this write: a row would become one that this access may not "
+                        "make; change less of it, or under an access that may"
+                    ) from None
                 if error.sqlite_errorname not in _COLLISIONS and str(error) != _RESTRICTED:
                     raise
             raise Conflict  # here, where it carries no cause: SQLite's words name columns
@@ -255,7 +260,7 @@ class Guard:
             answer, record = await scope._run_plain(work)
             scope.records.append(record)
             if tell is not None:
-                await scope._run(lambda connection: tell(connection, record))
+                await scope._run(lambda connection: _told(connection, tell, record))
             return answer
         if tell is not None:
             answer, record = await self._database.read(work)
@@ -282,7 +287,8 @@ class Guard:
             answer, record = work(connection)
             write_in(connection, record)
             if tell is not None:
-                tell(connection, record)
+                with lifted(connection):
+                    tell(connection, record)
             return answer, record
 
         if scope is None:
@@ -313,7 +319,7 @@ class Guard:
         maintenance has mended it.
         """
         self.unfit = True
-        self._planner = Planner(Book(self.compiled, self.datamap), self._catalog, self._sealer)
+        self._planner = Planner(Book(self.compiled, self.datamap), self._catalog, self._sealer, self._ring)
         self.notes = lints.check(read_file(self._database.path), self.datamap)
         self.unfit = False
 
@@ -324,12 +330,17 @@ class Guard:
         record = window.record(words[0].upper() if words else "")
         write_in = self.sink.write_in
 
-        def work(connection: sqlite3.Connection) -> Answer:
-            write_in(connection, record)
+        def statement(connection: sqlite3.Connection) -> Answer:
             cursor = connection.execute(sql, args)
             rows = cursor.fetchall()
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in rows]
+
+        maintained = self._ring.maintained(statement)
+
+        def work(connection: sqlite3.Connection) -> Answer:
+            write_in(connection, record)
+            return maintained(connection)
 
         return await (self._database.write(work) if scope is None else scope._run(work))
 
@@ -431,7 +442,7 @@ class Guard:
         """Run the core's own work (`store.consents`, `store.subjects`, …) in a write transaction, or in the
         application's open one. The connection is fenced: it reaches the core's tables, of the application's
         their keys and technical columns and a DELETE, and nothing else (`GuardError`)."""
-        fenced = self._fence.around(work)
+        fenced = self._ring.fenced(work)
         return await (self._database.write(fenced) if scope is None else scope._run(fenced))
 
 
@@ -442,6 +453,16 @@ def _both(
 ) -> Callable[[sqlite3.Connection], None]:
     def work(connection: sqlite3.Connection) -> None:
         one(connection, record)
-        other(connection, record)
+        _told(connection, other, record)
 
     return work
+
+
+def _told(
+    connection: sqlite3.Connection,
+    tell: Callable[[sqlite3.Connection, AccessRecord], None],
+    record: AccessRecord,
+) -> None:
+    """`tell` is the application's, given when the guard was made: it queues in a table of its own."""
+    with lifted(connection):
+        tell(connection, record)

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from gptimage_core.errors import GuardError
+from gptimage_core.guard.sqlite.ring import Ring
+from gptimage_core.guard.sqlite.rules import CLOSED
 
 __all__ = ["deleted"]
 
@@ -22,19 +24,29 @@ _ACTIONS = """SELECT DISTINCT m.name FROM main.sqlite_schema AS m, pragma_foreig
 
 
 def deleted(
-    connection: sqlite3.Connection, table: str, sql: str, args: Sequence[Any]
+    connection: sqlite3.Connection, ring: Ring, table: str, sql: str, args: Sequence[Any]
 ) -> list[tuple[Any, ...]]:
     """Run a DELETE on `table` and give what it returns. Raises `GuardError` where a foreign key's action
     changed other rows too; the caller undoes its transaction, or its step of one."""
     before = connection.total_changes
-    cursor = connection.execute(sql, args)
-    rows = cursor.fetchall()
+    try:
+        cursor = connection.execute(sql, args)
+        rows = cursor.fetchall()
+    except sqlite3.IntegrityError as error:
+        if error.args[0] == CLOSED:  # ring three, before the first of those rows
+            _refuse_hanging(connection, ring, table)
+        raise
     if connection.total_changes - before > cursor.rowcount:  # more than its own rows
-        hanging = [name for (name,) in connection.execute(_ACTIONS, (table,))]
-        if hanging:  # else a trigger of the application's, which is part of the schema that it wrote
-            names = ", ".join(f"`{name}`" for name in hanging)
-            raise GuardError(
-                f"rows of {names} hang on rows of `{table}` and would go along undecided; nothing was "
-                "deleted: delete them first, by a statement of their own (in one transaction, if it must be)"
-            )
+        _refuse_hanging(connection, ring, table)
     return rows
+
+
+def _refuse_hanging(connection: sqlite3.Connection, ring: Ring, table: str) -> None:
+    with ring.own_texts(connection):
+        hanging = [name for (name,) in connection.execute(_ACTIONS, (table,))]
+    if hanging:  # else a trigger of the application's, which is part of the schema that it wrote
+        names = ", ".join(f"`{name}`" for name in hanging)
+        raise GuardError(
+            f"rows of {names} hang on rows of `{table}` and would go along undecided; nothing was "
+            "deleted: delete them first, by a statement of their own (in one transaction, if it must be)"
+        ) from None

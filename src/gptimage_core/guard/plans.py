@@ -22,6 +22,7 @@ from gptimage_core.guard.profiles import Book, Variant, View
 from gptimage_core.guard.recording import Basis, basis_of
 from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.sqlite.ring import Grant, Ring
 from gptimage_core.guard.statements import nodes
 from gptimage_core.guard.statements.aggregates import refuse_other_than_figures
 from gptimage_core.guard.statements.catalog import Catalog
@@ -62,7 +63,8 @@ class Plan(Struct, frozen=True):
     know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
     names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key. `fresh`:
     finds a changed row that may not be as it is now, for an UPDATE that sets a fact. `takes`: how many
-    arguments there are.
+    arguments there are. `grant`: what ring three lets the statement do; `reads`: what it lets the SELECTs do
+    that go with it.
     """
 
     verb: str
@@ -81,12 +83,15 @@ class Plan(Struct, frozen=True):
     fresh: Binder | None = None
     brief: bool = False
     takes: int = 0
+    grant: Grant | None = None
+    reads: Grant | None = None
 
 
 class Planner:
     """Makes plans and keeps them."""
 
-    def __init__(self, book: Book, catalog: Catalog, sealer: Sealer) -> None:
+    def __init__(self, book: Book, catalog: Catalog, sealer: Sealer, ring: Ring) -> None:
+        self._ring = ring
         self.book = book
         self._catalog = catalog
         self._sealer = sealer
@@ -169,6 +174,7 @@ class Planner:
         if basis.min_persons is not None:
             refuse_other_than_figures(tree)
         fresh = fresh_rows(tree, target, profile)
+        entry = None if target is None else self._catalog.entry(target.name)
         return Plan(
             verb=shaped.verb,
             shaped=shaped,
@@ -185,6 +191,8 @@ class Planner:
             by_key=_by_key(tree, shaped, target, decided, profile),
             brief=_is_brief(tree, shaped, basis) and _is_own(decided),
             takes=takes,
+            grant=self._ring.grant(view, variant, shaped.verb, entry),
+            reads=self._ring.grant(view, variant, "SELECT", None),
         )
 
     def _basis(
@@ -306,10 +314,12 @@ def _direct(body: nodes.Update, shaped: Shaped, target: Table, at: int, profile:
         return None
     sets = ", ".join(f"{quote(c.name)} = ?{after + cast(nodes.Parameter, v).index}" for c, v in body.sets)
     where = "".join(f" AND ({each.render(lambda p: f'?{numbers[p]}')})" for each in templates)
-    name = f"{quote(target.name)}.{quote(target.key)}"
-    # The profile's id keeps the statement cache from mixing profiles, as in every shaped statement.
-    front = f"UPDATE main.{quote(target.name)} SET {sets} WHERE {name} = ?{after + at}"  # noqa: S608
-    sql = f"{front}{where} -- {profile.id}"
+    table, name = f"main.{quote(target.name)}", f"{quote(target.name)}.{quote(target.key)}"
+    # The predicate stands within a secret CTE, which is where ring three lets it be read.
+    secret = f'"{profile.secret}_{profile.id}_{entry.number}d"'
+    row = f"{secret} AS (SELECT {name} FROM {table} WHERE {name} = ?{after + at}{where})"  # noqa: S608
+    keys = f"{name} = ?{after + at} AND {name} IN (WITH {row} SELECT * FROM {secret})"  # noqa: S608
+    sql = f"UPDATE {table} SET {sets} WHERE {keys}"  # noqa: S608
     return Binder(structs.replace(shaped.text, sql=sql))
 
 

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gptimage_core.clock import Instant
 from gptimage_core.decision.answers import Answer
@@ -40,7 +40,7 @@ from gptimage_core.policy.binding import Column, DataMap, Table
 from gptimage_core.policy.vocabulary import IDENTIFIER, SHARING
 from gptimage_core.readings.sql import SQLITE, about_person, predicate
 
-__all__ = ["Book", "Variant", "View"]
+__all__ = ["Book", "TableMaker", "Variant", "View"]
 
 Variant: TypeAlias = Literal["read", "update", "restore", "delete"]
 """Which profile a statement takes: SELECT and INSERT, UPDATE, an UPDATE that clears `keep_ended`, DELETE."""
@@ -182,6 +182,8 @@ class View:
         self.recipient = handle.recipient
         self.about = handle.about is not None
         self.statements: dict[Hashable, Any] = {}
+        self.grants: dict[Hashable, Any] = {}
+        """What ring three permits under this view; see `sqlite.ring`."""
         self._actor = handle.actor
         self._facts = Facts(access=dict(handle.facts))
         self._now = now
@@ -219,15 +221,20 @@ class View:
 
     def table(self, table: Table, variant: Variant) -> TableAccess:
         """The table under one variant; see `statements.profile` for what the parts mean."""
-        return _TableMaker(self, table).make(variant)
+        return TableMaker(self, table).make(variant)
 
 
-class _TableMaker:
-    """Makes the access to one table. A template that is `None` permits no row."""
+class TableMaker:
+    """Makes the access to one table. A template that is `None` permits no row.
 
-    def __init__(self, view: View, table: Table) -> None:
+    `row`: for a trigger; its templates speak of that one row (`OLD` or `NEW`), not of the table's rows.
+    """
+
+    def __init__(self, view: View, table: Table, row: Literal["", "OLD", "NEW"] = "") -> None:
         self.view = view
         self.table = table
+        self._keyed = bool(row)
+        self._rows = structs.replace(table, name=row) if row else table
 
     def make(self, variant: Variant) -> TableAccess:
         table = self.table
@@ -244,6 +251,10 @@ class _TableMaker:
         ending = _all(list(update.values())) if variant == "restore" else delete
         return TableAccess(rows, self._columns(read, rows, self._updates(update, ending)))
 
+    def creates(self) -> dict[str, Template | None]:
+        """Per category, the new rows that may give a value of it."""
+        return {c: self._one(self.view.decision("create", c)) for c in self.table.categories}
+
     def _any(self, verb: str, category: str) -> Template | None:
         """The rows for which some operation of the verb is permitted for the category; `None` for none."""
         operations = ("read",) if verb == "select" else self.view.operations(verb)
@@ -253,12 +264,13 @@ class _TableMaker:
         if decision.effect is Effect.DENY:
             return None
         residual, about, datamap = decision.residual, self.view.about, self.view.book.datamap
+        rows, keyed = self._rows, self._keyed
         if residual is not None:
             return Template.collect(
-                lambda bind: predicate(residual, self.table, datamap, SQLITE, bind, about=about)
+                lambda bind: predicate(residual, rows, datamap, SQLITE, bind, about=about, keyed=keyed)
             )
         if about:
-            return Template.collect(lambda bind: about_person(self.table, datamap, SQLITE, bind))
+            return Template.collect(lambda bind: about_person(rows, datamap, SQLITE, bind, keyed=keyed))
         return ALWAYS
 
     def _updates(

@@ -23,6 +23,8 @@ from gptimage_core.guard.plans import ByKey, Plan
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
 from gptimage_core.guard.rows import Reader
+from gptimage_core.guard.sqlite.ring import Grant, watched
+from gptimage_core.guard.sqlite.rules import ABORTED
 from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.policy.binding import Table
 from gptimage_core.ports.records import AccessRecord, Touched
@@ -35,9 +37,10 @@ Work: TypeAlias = Callable[[sqlite3.Connection], tuple[Answer, AccessRecord]]
 
 def reading(plan: Plan, handle: Handle, now: Instant, args: Sequence[Any]) -> Work:
     """A SELECT. Run it in one read transaction where `plan.touch` is a second statement."""
-    text, reader, basis, touch = plan.text, plan.reader, plan.basis, plan.touch
+    text, reader, basis, touch, grant = plan.text, plan.reader, plan.basis, plan.touch, plan.grant
     assert text is not None
     assert reader is not None
+    assert grant is not None
     values = values_of(handle.actor, handle.about, now)
 
     only = reader.only
@@ -46,26 +49,32 @@ def reading(plan: Plan, handle: Handle, now: Instant, args: Sequence[Any]) -> Wo
 
         def plain(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
             """The usual case: one table, one statement, nothing to count."""
-            cursor = connection.execute(text.sql, text.bind(values, args))
-            fetched = cursor.fetchall()
+            here = watched(connection)
+            before, here.work = here.work, grant
+            try:
+                cursor = here.execute(text.sql, text.bind(values, args))
+                fetched = cursor.fetchall()
+            finally:
+                here.work = before
             record = record_of(handle, basis, now, {table: pairs(fetched)})
             return reader.rows(fetched, values[1], cursor), record
 
         return plain
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
-        cursor = connection.execute(text.sql, text.bind(values, args))
-        cap = basis.max_rows
-        if cap is None:
-            fetched = cursor.fetchall()
-        else:
-            fetched = cursor.fetchmany(cap + 1)
-            cursor.close()
-        touched = reader.touched(fetched)
-        if touch is not None:
-            touched = _merged(
-                touched, reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
-            )
+        with grant.reading(connection):
+            cursor = connection.execute(text.sql, text.bind(values, args))
+            cap = basis.max_rows
+            if cap is None:
+                fetched = cursor.fetchall()
+            else:
+                fetched = cursor.fetchmany(cap + 1)
+                cursor.close()
+            touched = reader.touched(fetched)
+            if touch is not None:
+                touched = _merged(
+                    touched, reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
+                )
         _check_bulk(plan, handle, touched, len(fetched))
         if basis.min_persons is not None:
             _check_persons(handle, basis, touched)
@@ -79,48 +88,60 @@ def writing(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence
     if plan.verb == "INSERT":
         return _inserting(plan, view, handle, now, args)
     touch, reader, updater, text = plan.touch, plan.reader, plan.updater, plan.text
+    grant, reads = plan.grant, plan.reads
     assert touch is not None
     assert reader is not None
     assert text is not None
+    assert grant is not None
+    assert reads is not None
     values = values_of(handle.actor, handle.about, now)
     table = "" if plan.target is None else plan.target.name
     if updater is not None:
         args = [None if value is WITHHELD or value is FILLED else value for value in args]
         updater.check(args, now)
     if plan.quick is not None:
-        return _writing_at_once(plan, plan.quick, reader, handle, now, args)
+        return _writing_at_once(plan, grant, plan.quick, reader, handle, now, args)
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
-        touched = reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
+        with reads.reading(connection):
+            touched = reader.touched_by(_rows(connection, touch.sql, touch.bind(values, args)))
         _check_bulk(plan, handle, touched, 0)
         if updater is not None:
-            keys = updater.run(connection, values, args, touched)
+            try:
+                keys = updater.run(connection, grant, values, args, touched)
+            except sqlite3.IntegrityError as error:
+                _check_aborted(error, handle, plan.basis)
+                raise
             if plan.fresh is not None:
-                _check_fresh(connection, plan.fresh, values, touched.get(table, ()), handle, plan.basis)
+                with grant.ring.own_texts(connection):
+                    _check_fresh(connection, plan.fresh, values, touched.get(table, ()), handle, plan.basis)
         else:
-            keys = [row[0] for row in deleted(connection, table, text.sql, text.bind(values, args))]
+            bound = text.bind(values, args)
+            with grant.writing(connection, values):
+                keys = [row[0] for row in deleted(connection, grant.ring, table, text.sql, bound)]
         return reader.keys(keys), record_of(handle, plan.basis, now, touched)
 
     return work
 
 
 def _writing_at_once(
-    plan: Plan, quick: Binder, reader: Reader, handle: Handle, now: Instant, args: Sequence[Any]
+    plan: Plan, grant: Grant, quick: Binder, reader: Reader, handle: Handle, now: Instant, args: Sequence[Any]
 ) -> Work:
     values, basis = values_of(handle.actor, handle.about, now), plan.basis
     returning = plan.shaped is not None and plan.shaped.returning
     if plan.by_key is not None:
         assert plan.target is not None
-        return _writing_one(plan.by_key, plan.target, reader, handle, now, args, basis)
+        return _writing_one(plan.by_key, grant, plan.target, reader, handle, now, args, basis)
 
     table = "" if plan.target is None or plan.verb != "DELETE" else plan.target.name
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
         bound = quick.bind(values, args)
-        if table:
-            found = deleted(connection, table, quick.sql, bound)
-        else:
-            found = _rows(connection, quick.sql, bound)
+        with grant.writing(connection, values):
+            if table:
+                found = deleted(connection, grant.ring, table, quick.sql, bound)
+            else:
+                found = _rows(connection, quick.sql, bound)
         answer = reader.keys([row[0] for row in found]) if returning else []
         return answer, record_of(handle, basis, now, reader.touched_at_once(found))
 
@@ -129,6 +150,7 @@ def _writing_at_once(
 
 def _writing_one(
     by_key: ByKey,
+    grant: Grant,
     target: Table,
     reader: Reader,
     handle: Handle,
@@ -142,7 +164,13 @@ def _writing_one(
     text = by_key.text
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
-        changed = connection.execute(text.sql, text.bind(values, args)).rowcount
+        here = watched(connection)
+        grant.ring.open(here, grant, values)
+        before, here.work = here.work, grant
+        try:
+            changed = here.execute(text.sql, text.bind(values, args)).rowcount
+        finally:
+            here.work = before
         if changed:
             found = [own] if own is not None else _rows(connection, by_key.sql, [key])
         else:
@@ -153,19 +181,21 @@ def _writing_one(
 
 
 def _inserting(plan: Plan, view: View, handle: Handle, now: Instant, args: Sequence[Any]) -> Work:
-    inserter, reader, text, target = plan.inserter, plan.reader, plan.text, plan.target
+    inserter, reader, text, target, grant = plan.inserter, plan.reader, plan.text, plan.target, plan.grant
+    assert grant is not None
     assert inserter is not None
     assert reader is not None
     assert text is not None
     assert target is not None
-    sql = text.sql
+    sql, values = text.sql, values_of(handle.actor, handle.about, now)
 
     def work(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
         bound, touched, decided, categories = inserter.rows(connection, handle, now, args)
         basis = basis_of(view, "INSERT", "create", [target], categories, decided)
         refuse_unmet(handle, basis)
-        cursor = connection.execute(sql, bound)
-        keys = [row[0] for row in cursor.fetchall()]
+        with grant.writing(connection, values):
+            cursor = connection.execute(sql, bound)
+            keys = [row[0] for row in cursor.fetchall()]
         touched = inserter.with_new_keys(connection, touched, keys, cursor.lastrowid)
         return reader.keys(keys), record_of(handle, basis, now, touched)
 
@@ -178,6 +208,12 @@ def refuse_unmet(handle: Handle, basis: Basis) -> None:
         _refuse(
             handle, basis, "the rule asks that the person is told, and this guard has no way to tell people"
         )
+
+
+def _check_aborted(error: sqlite3.IntegrityError, handle: Handle, basis: Basis) -> None:
+    """INVARIANT (new-row-decided), as ring three found it."""
+    if error.args[0] == ABORTED:
+        _refuse(handle, basis, "a row would become one that this access may not change")
 
 
 def _check_fresh(

@@ -18,6 +18,7 @@ from gptimage_core.clock import Instant
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.params import Binder, Values
 from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.sqlite.ring import Grant
 from gptimage_core.guard.statements.shaped import Assignment, Shaped
 from gptimage_core.policy.binding import Column, DataMap, Table
 from gptimage_core.ports.records import Touched
@@ -56,14 +57,20 @@ class Updater:
                 self._sealed.append((column, at))
 
     def run(
-        self, connection: sqlite3.Connection, values: Values, args: Sequence[Any], touched: Touched
+        self,
+        connection: sqlite3.Connection,
+        grant: Grant,
+        values: Values,
+        args: Sequence[Any],
+        touched: Touched,
     ) -> list[Any]:
         """Change the rows that were found (`touched`); returns the keys where the statement returns them."""
         keys = list(dict.fromkeys(key for key, _ in touched.get(self._table.name, ())))
         if any(args[at] is not None for _, at in self._sealed):
-            return self._row_by_row(connection, values, args, keys)
-        cursor = connection.execute(self._text.sql, self._text.bind(values, args))
-        return [row[0] for row in cursor.fetchall()] if self._returning else []
+            return self._row_by_row(connection, grant, values, args, keys)
+        with grant.writing(connection, values):
+            cursor = connection.execute(self._text.sql, self._text.bind(values, args))
+            return [row[0] for row in cursor.fetchall()] if self._returning else []
 
     # 2
 
@@ -78,7 +85,12 @@ class Updater:
     # 3
 
     def _row_by_row(
-        self, connection: sqlite3.Connection, values: Values, args: Sequence[Any], keys: list[str]
+        self,
+        connection: sqlite3.Connection,
+        grant: Grant,
+        values: Values,
+        args: Sequence[Any],
+        keys: list[str],
     ) -> list[Any]:
         row = self._row
         if row is None:
@@ -93,9 +105,10 @@ class Updater:
             own = list(args)
             for column, at in self._sealed:
                 own[at] = self._sealer.seal(self._table, column, tenant, key, subject, link, args[at])
-            cursor = connection.execute(row.sql, (*row.bind(values, own), key))
-            if self._returning:
-                changed.extend(each[0] for each in cursor.fetchall())
+            with grant.writing(connection, values):
+                cursor = connection.execute(row.sql, (*row.bind(values, own), key))
+                if self._returning:
+                    changed.extend(each[0] for each in cursor.fetchall())
         return changed
 
 

@@ -7,6 +7,8 @@ false (WHERE, CASE WHEN), never under NOT.
 
 INVARIANT (uncorrelated): a sub-select names no column of the governed row. A correlated one would be run per
 row, after expressions of the user on rows that are hidden, and their errors would tell.
+A `keyed` predicate is for a trigger, which runs for one row and where nothing of a user runs: there people
+and parents are looked up by their keys, since a sub-select over all of them would run once for each row.
 INVARIANT (one-person-is-looked-up): where the rows have exactly one subject column and their person is the
 actor (`row_is_own`) or the person the access is about, conditions on people are asked of that person once, by
 primary key, instead of of all people.
@@ -66,23 +68,31 @@ Bind: TypeAlias = Callable[[Param], str]
 
 
 def predicate(
-    residual: Residual, table: Table, datamap: DataMap, dialect: Dialect, bind: Bind, *, about: bool = False
+    residual: Residual,
+    table: Table,
+    datamap: DataMap,
+    dialect: Dialect,
+    bind: Bind,
+    *,
+    about: bool = False,
+    keyed: bool = False,
 ) -> str:
     """The rows of `table` that `residual` permits, as a boolean over `"table"."column"`.
 
     `bind` is called once for each parameter that the text names, in the order of their first place, and
     returns the placeholder. With `about` the rows are narrowed to those of one person (`Param("about")`).
+    With `keyed` it is written for one row at a time (`OLD`, `NEW`).
     """
     marks = _Marks()
-    writer = _Writer(table, datamap, dialect, marks, about)
+    writer = _Writer(table, datamap, dialect, marks, about, keyed)
     narrowed = [writer.is_subject(table, marks(Param("about")))] if about else []
     return marks.replaced(_and([*narrowed, writer.versions(residual)]), bind)
 
 
-def about_person(table: Table, datamap: DataMap, dialect: Dialect, bind: Bind) -> str:
+def about_person(table: Table, datamap: DataMap, dialect: Dialect, bind: Bind, *, keyed: bool = False) -> str:
     """The rows that name the person the access is about."""
     marks = _Marks()
-    text = _Writer(table, datamap, dialect, marks, True).is_subject(table, marks(Param("about")))
+    text = _Writer(table, datamap, dialect, marks, True, keyed).is_subject(table, marks(Param("about")))
     return marks.replaced(text, bind)
 
 
@@ -125,7 +135,10 @@ class _Lookup(Struct, frozen=True):
 class _Writer:
     """Writes for one table. `self._subjects` is how many columns name the row's people."""
 
-    def __init__(self, table: Table, datamap: DataMap, dialect: Dialect, bind: Bind, about: bool) -> None:
+    def __init__(
+        self, table: Table, datamap: DataMap, dialect: Dialect, bind: Bind, about: bool, keyed: bool
+    ) -> None:
+        self._keyed = keyed
         self._table = table
         self._datamap = datamap
         self._dialect = dialect
@@ -255,18 +268,26 @@ class _Writer:
         tenant = f"p.tenant = {self._bind(Param('tenant'))}"
         if person is not None:
             return f"EXISTS {_select('1', source, [tenant, f'p.subject = {person}', *lookup.tests])}"
-        return self._everybody(self._table, _select("p.subject", source, [tenant, *lookup.tests]))
+        if self._keyed:
+            return self._everybody(
+                self._table,
+                lambda column: (
+                    f"EXISTS {_select('1', source, [tenant, f'p.subject = {column}', *lookup.tests])}"
+                ),
+            )
+        people = _select("p.subject", source, [tenant, *lookup.tests])
+        return self._everybody(self._table, lambda column: f"{column} IN {people}")
 
-    def _everybody(self, table: Table, people: str) -> str:
-        """All known people of the row are among `people`, and there is somebody (nobody-known)."""
+    def _everybody(self, table: Table, among: Callable[[str], str]) -> str:
+        """All known people of the row are `among` those asked for, and there is somebody (nobody-known)."""
         if table.subjects:
             columns = [self._column(table, name) for name in table.subjects]
             if len(columns) == 1:
-                return f"{columns[0]} IN {people}"
-            each = [f"({column} IS NULL OR {column} IN {people})" for column in columns]
+                return among(columns[0])
+            each = [f"({column} IS NULL OR {among(column)})" for column in columns]
             return _and([_or([f"{column} IS NOT NULL" for column in columns]), *each])
         parent = self._datamap.table(table.via.table) if table.via else None
-        return _FALSE if parent is None else self._via(table, parent, self._everybody(parent, people))
+        return _FALSE if parent is None else self._via(table, parent, self._everybody(parent, among))
 
     def _lookup(self, condition: Condition, holds: bool, person: str | None) -> _Lookup:
         match condition:
@@ -297,6 +318,8 @@ class _Writer:
         tests = [f"q.tenant = {self._bind(Param('tenant'))}", f"q.{key} = {name}", f"q.{flag} = 1"]
         if person is not None:
             return _Lookup(_STATE, (f"NOT EXISTS {_select('1', source, [*tests, f'q.subject = {person}'])}",))
+        if self._keyed:
+            return _Lookup(_STATE, (f"NOT EXISTS {_select('1', source, [*tests, 'q.subject = p.subject'])}",))
         return _Lookup(_STATE, (f"p.subject NOT IN {_select('q.subject', source, tests)}",))
 
     def _declared(self, condition: Condition, fact: str, holds: bool) -> _Lookup:
@@ -361,6 +384,9 @@ class _Writer:
         if test == _FALSE or table.via is None:
             return _FALSE
         key = self._column(parent, parent.key)
+        if self._keyed:
+            same = f"{key} = {self._column(table, table.via.column)}"
+            return f"EXISTS {_select('1', self._dialect.table(parent.name), [same, test])}"
         rows = _select(key, self._dialect.table(parent.name), [test])
         return f"{self._column(table, table.via.column)} IN {rows}"
 

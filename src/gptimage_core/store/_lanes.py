@@ -14,12 +14,13 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Protocol
 
-from gptimage_core.errors import StorageFull, StoreError
+from gptimage_core.errors import GuardError, StorageFull, StoreError
 from gptimage_core.store._replies import Answer, Reply, raisable
+from gptimage_core.store.watched import Watch, WatchedConnection
 
 __all__ = ["Answer", "Job", "Later", "Pool", "ReadJob", "WriteJob", "guarded", "refuse_cursor"]
 
-Connect = Callable[[], sqlite3.Connection]
+Connect = Callable[[], WatchedConnection]
 
 _FULL = frozenset(
     {
@@ -41,9 +42,16 @@ _BROKEN = {
 
 
 def guarded(error: BaseException) -> BaseException:
-    """An error as callers see it: storage failures as `StorageFull`/`StoreError`, all others unchanged."""
+    """An error as callers see it: storage failures as `StorageFull`/`StoreError`, what whoever watches the
+    database does not let through as `GuardError`, all others unchanged."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_AUTH:
+            # Nothing of SQLite's words, and no cause: they name what was asked for.
+            return GuardError(
+                "the database refuses this statement: nothing that is open here permits it; use queries "
+                "under an access, or `guard.maintenance(reason, ticket, until)` for the schema"
+            )
         if code in _FULL:
             wrapped: StoreError = StorageFull(f"no room left to write: {error}; nothing was acknowledged")
         elif code is not None and code & 0xFF in _BROKEN:
@@ -170,7 +178,7 @@ class _Lane:
         self.thread.start()
 
     def _loop(self) -> None:
-        connection: sqlite3.Connection | None = None
+        connection: WatchedConnection | None = None
         try:
             while True:
                 job = self.queue.get()
@@ -179,6 +187,8 @@ class _Lane:
                 try:
                     if connection is None:
                         connection = self._pool.connect()
+                    if connection.watch is not self._pool.watch and self._pool.watch is not None:
+                        self._pool.watch.prepare(connection)
                 except BaseException as error:
                     job.fail(guarded(error))
                     self._pool.finished(self)
@@ -199,12 +209,21 @@ class Pool:
 
     def __init__(self, connect: Connect, size: int, name: str) -> None:
         self.connect = connect
+        self.watch: Watch | None = None
         self._size, self._name = size, name
         self._lock = threading.Lock()
         self._lanes: list[_Lane] = []
         self._idle: list[_Lane] = []
         self._waiting: deque[Job] = deque()
         self._closed = False
+
+    def watched_by(self, watch: Watch) -> bool:
+        """Have every lane prepared before its next job; False where somebody else watches already."""
+        with self._lock:
+            if self.watch is not None and self.watch is not watch:
+                return False
+            self.watch = watch
+            return True
 
     def submit(self, job: Job) -> None:
         """Give the job to an idle lane, or queue it; raises `StoreError` once the pool is closed."""

@@ -24,6 +24,7 @@ from gptimage_core.errors import StoreError
 from gptimage_core.store._lanes import Job, Later, Pool, ReadJob, WriteJob
 from gptimage_core.store._replies import Mailboxes, Nobody, Reply, SyncReply, send_all
 from gptimage_core.store._sessions import Session, SessionJob
+from gptimage_core.store.watched import Watch, WatchedConnection
 
 __all__ = [
     "Database",
@@ -55,7 +56,7 @@ _PRAGMAS = (
 )
 
 
-def connect(path: Path | str, *, detect_types: int = 0, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path | str, *, detect_types: int = 0, read_only: bool = False) -> WatchedConnection:
     """One connection as this library wants it; for the calling thread only. Transactions are explicit.
 
     `read_only` refuses every change with SQLITE_READONLY. Raises `sqlite3.Error`.
@@ -66,6 +67,7 @@ def connect(path: Path | str, *, detect_types: int = 0, read_only: bool = False)
         isolation_level=None,
         cached_statements=_STATEMENTS,
         detect_types=detect_types,
+        factory=WatchedConnection,
     )
     try:
         for pragma in _PRAGMAS:
@@ -74,11 +76,16 @@ def connect(path: Path | str, *, detect_types: int = 0, read_only: bool = False)
         if mode != "wal":
             raise StoreError(f"the database at `{path}` cannot use a write-ahead log (it says `{mode}`)")
         if read_only:
-            connection.execute("PRAGMA query_only=1")
+            _refuse_writes(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _refuse_writes(connection: WatchedConnection) -> None:
+    connection.execute("PRAGMA query_only=1")
+    connection.read_only = True
 
 
 class Database:
@@ -102,13 +109,13 @@ class Database:
             raise StoreError("a database needs at least one reader")
         self.path = Path(path)
 
-        def opener(read_only: bool) -> Callable[[], sqlite3.Connection]:
-            def opened() -> sqlite3.Connection:
+        def opener(read_only: bool) -> Callable[[], WatchedConnection]:
+            def opened() -> WatchedConnection:
                 connection = connect(path, detect_types=detect_types)
                 if prepare is not None:
                     prepare(connection)
                 if read_only:
-                    connection.execute("PRAGMA query_only=1")
+                    _refuse_writes(connection)
                 return connection
 
             return opened
@@ -126,6 +133,15 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def watch(self, watch: Watch) -> None:
+        """From here on every statement on every connection is asked of `watch`, for good: connections that
+        are open are prepared before their next work. Raises `StoreError` where somebody watches already, or
+        a session is open, whose transaction began without it."""
+        if any(session.open for session in self._sessions):
+            raise StoreError("a session is open; end it before the database gets a guard")
+        if not self._reading.watched_by(watch) or not self._writing.watched_by(watch):
+            raise StoreError("this database has a guard already; one database has one guard, for good")
 
     # Reads
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from gptimage_core.clock import Instant
 from gptimage_core.decision.model import Value
 from gptimage_core.errors import StoreError
-from gptimage_core.store.fence import lifted
 from gptimage_core.store.ledger import Entry, Handler, Kind, NegativeLedger, _fault
 from gptimage_core.store.negative import BUILT_IN
 from gptimage_core.store.state import new_id
+from gptimage_core.store.watched import lifted
 
 __all__ = ["Position", "Resumed", "enact", "position", "replay", "require_current", "resume"]
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from msgspec import Struct
 from tests.support.fuzz.policy import NOW, TABLES, Asked, Law
 from tests.support.fuzz.world import Rows, World, fill, fill_people, governed, plain
+from tests.support.rings import NO_RING
 
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle
@@ -25,6 +26,7 @@ from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.values import WITHHELD
+from gptimage_core.store.watched import WatchedConnection
 from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
 
@@ -59,7 +61,7 @@ class Original:
     """A database of plain rows and nothing else, and statements as they were written."""
 
     def __init__(self, rows: Rows, without: Sequence[str] = ()) -> None:
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, factory=WatchedConnection)
         self.connection.execute("PRAGMA recursive_triggers=1")
         plain(self.connection, without)
         fill(self.connection, rows)
@@ -87,7 +89,7 @@ class Governed:
     """A governed database in memory, with a vault; filled anew for each world."""
 
     def __init__(self, folder: Path, *, indexed: bool) -> None:
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, factory=WatchedConnection)
         self.connection.execute("PRAGMA recursive_triggers=1")
         governed(self.connection, indexed=indexed)
         self.vault = Vault(FileKeyring(folder))
@@ -107,7 +109,7 @@ class Under:
         self.home, self.law, self.asked = home, law, asked
         self.catalog = Catalog.of(law.datamap)
         self.sealer = Sealer(home.vault, law.datamap, law.compiled.timeline)
-        self.planner = Planner(Book(law.compiled, law.datamap), self.catalog, self.sealer)
+        self.planner = Planner(Book(law.compiled, law.datamap), self.catalog, self.sealer, NO_RING)
         self.handle = Handle(
             cast(Any, None), asked.actor, asked.purpose, None, None, asked.about, dict(asked.facts)
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from piccolo.columns import BigInt, Integer, Varchar
 from piccolo.table import Table
 from tests.support.governed import ANN, BOB, NOW, POLICY, World, in_world
@@ -24,10 +25,11 @@ from gptimage_core.adapters.piccolo import (
     subject,
     tenant,
 )
-from gptimage_core.clock import FixedClock
+from gptimage_core.clock import MINUTE, FixedClock
 from gptimage_core.decision.model import Actor
 from gptimage_core.errors import AccessDenied, Conflict, GuardError
 from gptimage_core.guard.plans import _make_room as make_room
+from gptimage_core.policy.binding import Accepted
 from gptimage_core.policy.loader import parse_document
 from gptimage_core.policy.timeline import single
 from gptimage_core.store import state
@@ -91,13 +93,13 @@ def test_a_trigger_of_the_application_is_its_own_affair(tmp_path: Path) -> None:
     """Only foreign keys are held against a DELETE; a trigger is part of the schema that somebody wrote."""
 
     async def scenario(world: World) -> None:
-        def prepare(connection: Any) -> None:
-            connection.execute("CREATE TABLE seen (n)")
-            connection.execute(
+        noted = Accepted("trigger:noted", "it counts, and holds nobody's data")
+        world.guard.datamap = structs.replace(world.guard.datamap, accepted=(noted,))
+        async with world.guard.maintenance("count what goes", "OPS-1", NOW + MINUTE):
+            await world.engine.run_ddl("CREATE TABLE seen (n)")
+            await world.engine.run_ddl(
                 "CREATE TRIGGER noted AFTER DELETE ON page BEGIN INSERT INTO seen VALUES (1); END"
             )
-
-        await world.engine._database.write(prepare)
         picture = await world.picture(ANN)
         async with world.own():
             await world.Page(id="page-1", picture=picture.id, text="once").save()

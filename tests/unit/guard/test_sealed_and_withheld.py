@@ -75,7 +75,7 @@ def test_a_ciphertext_moved_to_another_row_does_not_open(tmp_path: Path) -> None
         Picture = world.Picture
         await world.picture(BOB, title="his", note="bob's secret")
         await world.picture(ANN, title="hers", note="x")
-        await world.engine._database.write(
+        await world.past(
             lambda connection: connection.execute(
                 "UPDATE picture SET note = (SELECT note FROM picture WHERE owner = 'bob') WHERE owner = 'ann'"
             ).fetchall()

@@ -11,6 +11,7 @@ from typing import Any
 
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.catalog import Entry
 
 __all__ = ["MEMBER", "Renderer", "quote"]
 
@@ -33,14 +34,18 @@ def _flags(guards: list[n.Source]) -> str:
 
 
 class Renderer:
-    """Renders parts of one statement. `parameter` gives the placeholder of the user's `?` by index.
+    """Renders parts of one statement. `parameter` gives the placeholder of the user's `?` by index, `shadow`
+    the quoted name of the CTE that stands for a governed table.
 
     `length` is the statement's. What is written twice for once (the pattern of a LIKE, an output's name in
     GROUP BY) doubles with every level that it nests; a text that grows out of proportion is refused.
     """
 
-    def __init__(self, parameter: Callable[[int], str], length: int = 100_000) -> None:
+    def __init__(
+        self, parameter: Callable[[int], str], shadow: Callable[[Entry], str], length: int = 100_000
+    ) -> None:
         self.parameter = parameter
+        self.shadow = shadow
         self.left = 20_000 + 32 * length
 
     # queries
@@ -98,8 +103,9 @@ class Renderer:
         alias = quote(source.alias)
         if source.query is not None:
             return f"({self.query(source.query)}) AS {alias}"
-        name = source.entry.name if source.entry is not None else source.cte.name if source.cte else ""
-        quoted = quote(name)
+        # The secret name itself: of a source of which no column is named SQLite tells the name alone, and
+        # ring three must know the CTE from the table.
+        quoted = self.shadow(source.entry) if source.entry else quote(source.cte.name if source.cte else "")
         return quoted if quoted == alias else f"{quoted} AS {alias}"
 
     # expressions

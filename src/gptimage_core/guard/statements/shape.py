@@ -180,9 +180,9 @@ class Shaping:
     def main(self) -> tuple[Renderer, Texter]:
         """A renderer whose user parameters keep their order, and what makes its `Text`."""
         k = self.prefixed
-        return Renderer(lambda index: f"?{k + index + 1}", len(self.statement.sql)), Texter(
-            tuple(self.shadows.params)[:k], list(range(self.statement.placeholders))
-        )
+        return Renderer(
+            lambda index: f"?{k + index + 1}", self.shadows.secret, len(self.statement.sql)
+        ), Texter(tuple(self.shadows.params)[:k], list(range(self.statement.placeholders)))
 
     def picking(self) -> tuple[Renderer, Texter]:
         """A renderer for a part of the statement: only the user parameters that it uses, in order of use."""
@@ -194,7 +194,7 @@ class Shaping:
                 texter.placeholders.append(index)
             return f"?{k + texter.placeholders.index(index) + 1}"
 
-        return Renderer(parameter, len(self.statement.sql)), texter
+        return Renderer(parameter, self.shadows.secret, len(self.statement.sql)), texter
 
     # the rows touched
 

@@ -195,7 +195,9 @@ async def _forget_addresses(services: Services) -> None:
 
     def over(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
         return connection.execute(
-            "SELECT tenant, owner, id FROM accounts WHERE keep_ended <= ? AND state = 'deleted'", (cutoff,)
+            "SELECT a.tenant, a.owner, a.id FROM accounts AS a JOIN gp_subject_state AS s"
+            " ON s.tenant = a.tenant AND s.subject = a.owner WHERE a.keep_ended <= ? AND s.deleted = 1",
+            (cutoff,),
         ).fetchall()
 
     for tenant, person, key in await services.database.read(over):
