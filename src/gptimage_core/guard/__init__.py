@@ -11,6 +11,8 @@
 `inserting`, `updating`, `rows`, `sealer`   the parts of it
 `lints`        what the database's schema must not hold, found before anything is served
 `statements`   pure text functions: what is read of a statement, and what runs instead
+`sqlite`       ring three: the database itself refuses what rings one and two let through
+`telling`      people are told, where a rule asks for it
 `values`       `Withheld`: a field that the policy keeps back
 """
 

@@ -37,6 +37,7 @@ from gptimage_core.guard.sqlite.rules import ABORTED, CLOSED
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.streaming import Adapter, Stream, Written
+from gptimage_core.guard.telling import both, told
 from gptimage_core.guard.transaction import TransactionScope
 from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
@@ -46,7 +47,6 @@ from gptimage_core.ports.records import AccessRecord, RecordSink
 from gptimage_core.store import denials
 from gptimage_core.store.database import Database
 from gptimage_core.store.denials import Denial
-from gptimage_core.store.watched import lifted
 from gptimage_core.vault.context import Context
 from gptimage_core.vault.vault import Vault
 
@@ -260,11 +260,11 @@ class Guard:
             answer, record = await scope._run_plain(work)
             scope.records.append(record)
             if tell is not None:
-                await scope._run(lambda connection: _told(connection, tell, record))
+                await scope._run(lambda connection: told(connection, tell, record))
             return answer
         if tell is not None:
             answer, record = await self._database.read(work)
-            await self._database.write(_both(self.sink.write_in, tell, record))
+            await self._database.write(both(self.sink.write_in, tell, record))
             return answer
         answer, record = await self._database.read(work, snapshot=plan.touch is not None)
         self.sink.post(record)
@@ -287,8 +287,7 @@ class Guard:
             answer, record = work(connection)
             write_in(connection, record)
             if tell is not None:
-                with lifted(connection):
-                    tell(connection, record)
+                told(connection, tell, record)
             return answer, record
 
         if scope is None:
@@ -444,25 +443,3 @@ class Guard:
         their keys and technical columns and a DELETE, and nothing else (`GuardError`)."""
         fenced = self._ring.fenced(work)
         return await (self._database.write(fenced) if scope is None else scope._run(fenced))
-
-
-def _both(
-    one: Callable[[sqlite3.Connection, AccessRecord], None],
-    other: Callable[[sqlite3.Connection, AccessRecord], None],
-    record: AccessRecord,
-) -> Callable[[sqlite3.Connection], None]:
-    def work(connection: sqlite3.Connection) -> None:
-        one(connection, record)
-        _told(connection, other, record)
-
-    return work
-
-
-def _told(
-    connection: sqlite3.Connection,
-    tell: Callable[[sqlite3.Connection, AccessRecord], None],
-    record: AccessRecord,
-) -> None:
-    """`tell` is the application's, given when the guard was made: it queues in a table of its own."""
-    with lifted(connection):
-        tell(connection, record)
