@@ -57,6 +57,7 @@ class Reads(Terms):
         self.ctes: Scope = []
         self.unnamed = False
         """Whether the outputs that are written next go without names of their own."""
+        self.named_outputs = True
 
     # FROM
 
@@ -108,6 +109,8 @@ class Reads(Terms):
                 continue
             before, scope = scope, [*scope, source]
             sql += self._joined(more, source, before, scope)
+            if self.chance(0.06):
+                sql = f"({sql})"
         return sql, scope
 
     def _joined(self, more: str, source: Source, before: Scope, scope: Scope) -> str:
@@ -140,10 +143,10 @@ class Reads(Terms):
     def core(self, depth: int, outer: Scope, width: int) -> tuple[str, tuple[Column, ...]]:
         """One SELECT of so many outputs, and their names."""
         unnamed, self.unnamed = self.unnamed, False
+        self.named_outputs = not unnamed
         if self.chance(0.02):
-            return f"SELECT {self._items([self.expr(outer, 1) for _ in range(width)], unnamed)}", _columns(
-                width
-            )
+            items = [self.expr(outer, 1) for _ in range(width)]
+            return f"SELECT {self._items(items, unnamed)}", _columns(width)
         sql, scope = self.sources(depth)
         seen = [*scope, *outer] if self.chance(0.5) else scope
         where = f" WHERE {self.condition(seen, 2)}" if self.chance(0.65) else ""
@@ -192,9 +195,19 @@ class Reads(Terms):
             items.append(key or self._over_aggregate(scope, seen))
         if not group:
             return items, f" HAVING {self.aggregate(scope, seen)} > 0" if self.chance(0.1) else ""
-        after = f" GROUP BY {', '.join(group)}"
+        places = [
+            str(i + 1) if self.chance(0.5) else f"c{i}" for i, item in enumerate(items) if item in group
+        ]
+        if places and self.named_outputs and self.chance(0.25):
+            group = [items[i] for i, item in enumerate(items) if item in group]
+            after = f" GROUP BY {', '.join(places)}"
+        else:
+            after = f" GROUP BY {', '.join(group)}"
         if self.chance(0.35):
-            after += f" HAVING {self.aggregate(scope, seen)} {self.one('>', '<', '=', '<>')} {self.value()}"
+            tested = self.aggregate(scope, seen)
+            if self.named_outputs and self.chance(0.2):
+                tested = f"c{self.rng.randrange(width)}"
+            after += f" HAVING {tested} {self.one('>', '<', '=', '<>')} {self.value()}"
             if self.chance(0.4):
                 after += f" AND {self.rng.choice(group)} IS NOT {self.value()}"
         return items, after
@@ -221,8 +234,26 @@ class Reads(Terms):
         text = what.format(self.column(scope), self.column(scope, "int real"), self.condition(scope, 0))
         window = f"{partition}{order}{frame if order else ''}"
         if self.chance(0.25):
+            if partition and order and self.chance(0.4):
+                clause = f" WINDOW win AS ({partition}), other AS (win {order})"
+                return (
+                    f"{text} OVER (other{frame})",
+                    clause if not frame else f" WINDOW other AS ({partition}{order})",
+                )
             return f"{text} OVER win", f" WINDOW win AS ({window})"
         return f"{text} OVER ({window})", ""
+
+    def one_value(self, scope: Scope, depth: int) -> str:
+        """A subquery as a value: of several rows it is settled which one counts."""
+        if self.chance(0.5):
+            return self._figures(scope, 1)
+        return f"{self.core(depth, scope, 1)[0]} ORDER BY 1{self.one('', ' DESC')} LIMIT 1"
+
+    def _figures(self, scope: Scope, width: int) -> str:
+        source, table = self.source(0, [])
+        count = ", ".join(self.aggregate([table], [table]) for _ in range(width))
+        where = f" WHERE {self.condition([table, *scope], 1)}" if self.chance(0.7) else ""
+        return f"SELECT {count} FROM {source}{where}"
 
     def inner_query(self, scope: Scope, width: int, depth: int) -> str:
         """A subquery in an expression; whole orders under its LIMIT."""
@@ -239,10 +270,7 @@ class Reads(Terms):
         if self.chance(0.1):
             text += f" {self.one(*_SETS)} {self.core(0, scope, width)[0]}"
         elif self.chance(0.5):
-            source, table = self.source(0, [])
-            count = ", ".join(self.aggregate([table], [table]) for _ in range(width))
-            where = f" WHERE {self.condition([table, *scope], 1)}" if self.chance(0.7) else ""
-            return f"SELECT {count} FROM {source}{where}"
+            return self._figures(scope, width)
         return text
 
     # statements

@@ -143,7 +143,7 @@ class Under:
             return Outcome("error", type(error).__name__)
         names = tuple(answer[0]) if answer else ()
         rows = [tuple(row.values()) for row in answer]
-        if any(value is WITHHELD for row in rows for value in row):
+        if plan.verb == "SELECT" and any(value is WITHHELD for row in rows for value in row):
             rows = self._uncovered(plan, args, names, rows)
         return Outcome("rows", "", names, rows)
 

@@ -141,6 +141,9 @@ class Terms:
     def inner_query(self, scope: Scope, width: int, depth: int) -> str:
         raise NotImplementedError  # the grammar of queries gives it
 
+    def one_value(self, scope: Scope, depth: int) -> str:
+        raise NotImplementedError  # the grammar of queries gives it
+
     # small things
 
     def one(self, *choices: str) -> str:
@@ -287,7 +290,7 @@ class Terms:
     def _scalar(self, scope: Scope, depth: int) -> str:
         if depth < 1:
             return self.column(scope)
-        return f"({self.inner_query(scope, 1, depth - 1)})"
+        return f"({self.one_value(scope, depth - 1)})"
 
     def _boolean(self, scope: Scope, depth: int) -> str:
         return f"({self.condition(scope, depth)})"
@@ -322,6 +325,9 @@ class Terms:
     def _in(self, scope: Scope, depth: int) -> str:
         if self.oddly(0.1):
             return f"{self.column(scope)} IN {self.one('plain', 'image', 'main.image', 'sqlite_master')}"
+        if self.chance(0.06):
+            rows = ", ".join(f"({self.value()})" for _ in range(2))
+            return f"{self.column(scope)} {self._no()}IN (VALUES {rows})"
         if depth > 0 and self.chance(0.5):
             return f"{self.column(scope)} {self._no()}IN ({self.inner_query(scope, 1, depth - 1)})"
         items = ", ".join(self.expr(scope, 0) for _ in range(self.rng.randint(0, 4)))

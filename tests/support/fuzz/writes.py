@@ -216,7 +216,7 @@ class Writes(Reads):
         exact = bool(
             way == "INSERT"
             and listed
-            and cells
+            and (cells or (select and not self.loose))
             and not conflict
             and source.table
             and source.alias == source.table

@@ -7,20 +7,16 @@ whose every value might be created; and in a database with other hidden values t
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
-from msgspec import structs
 from tests.support.fuzz.checks import Difference, Scene, fitted
-from tests.support.fuzz.policy import NOW, TABLES
-from tests.support.fuzz.rig import Original, Outcome, Under
-from tests.support.fuzz.text import marks
-from tests.support.fuzz.world import BY_NAME, Row, Rows, World, may
+from tests.support.fuzz.effects import BOUND_TO_ROW, by_key, changed, check_effect
+from tests.support.fuzz.policy import TABLES
+from tests.support.fuzz.rig import Outcome, Under
+from tests.support.fuzz.world import Row, Rows, World, may
 from tests.support.fuzz.writes import Write
 
 __all__ = ["check_write"]
-
-_BOUND_TO_ROW = ("id", "owner", "giver", "taker", "tenant", "recorded", "collected_under", "image")
 
 
 def check_write(at: Scene, write: Write) -> Outcome:
@@ -31,18 +27,20 @@ def check_write(at: Scene, write: Write) -> Outcome:
     before = at.world.rows
     if not got.gave:
         if after != before:
-            raise Difference(f"{got.kind} {got.said}, and rows have changed: {_changed(before, after)}")
+            raise Difference(f"{got.kind} {got.said}, and rows have changed: {changed(before, after)}")
     else:
         _permitted(at, before, after)
     if (got.kind, got.said) != (told.kind, told.said) or not _same_change(
         before, after, at.other_world.rows, other
     ):
         raise Difference(
-            f"what is hidden changes what a write does: {got.kind} {got.said} {_changed(before, after)}"
-            f" and {told.kind} {told.said} {_changed(at.other_world.rows, other)}"
+            f"what is hidden changes what a write does: {got.kind} {got.said} {changed(before, after)}"
+            f" and {told.kind} {told.said} {changed(at.other_world.rows, other)}"
         )
+    if _alike(got) != _alike(told):
+        raise Difference(f"what is hidden changes what a write returns: {got.rows} and {told.rows}")
     if write.exact and got.kind in ("rows", "denied"):
-        _exact(at, write, args, got, after)
+        check_effect(at, write, args, got, after)
     return got
 
 
@@ -62,17 +60,9 @@ def _tried(under: Under, sql: str, args: list[object]) -> tuple[Outcome, Rows]:
             connection.execute("ROLLBACK")
 
 
-def _by_key(rows: list[Row]) -> dict[Any, Row]:
-    return {row["id"]: row for row in rows}
-
-
-def _changed(before: Rows, after: Rows) -> list[str]:
-    out = []
-    for table in TABLES:
-        old, new = _by_key(before[table.name]), _by_key(after[table.name])
-        out += [f"{table.name} {key} gone" for key in old.keys() - new.keys()]
-        out += [f"{table.name} {new[key]}" for key in new if new[key] != old.get(key)]
-    return sorted(out)
+def _alike(outcome: Outcome) -> list[str]:
+    """The answer as far as it can be compared: `Withheld` equals nothing but itself."""
+    return sorted(map(repr, outcome.rows))
 
 
 def _same_change(before: Rows, after: Rows, other_before: Rows, other_after: Rows) -> bool:
@@ -81,7 +71,7 @@ def _same_change(before: Rows, after: Rows, other_before: Rows, other_after: Row
     def steps(old: Rows, new: Rows) -> list[tuple[str, Any, str, Any]]:
         out: list[tuple[str, Any, str, Any]] = []
         for table in TABLES:
-            was, now = _by_key(old[table.name]), _by_key(new[table.name])
+            was, now = by_key(old[table.name]), by_key(new[table.name])
             out += [(table.name, key, "", None) for key in was.keys() ^ now.keys()]
             for key in now:
                 row = was.get(key, {})
@@ -94,7 +84,7 @@ def _same_change(before: Rows, after: Rows, other_before: Rows, other_after: Row
 
     # A field whose hidden value was the new value already is no change in one of them.
     def settled(rows: Rows, asked: list[tuple[str, Any, str, Any]]) -> bool:
-        known = {t.name: _by_key(rows[t.name]) for t in TABLES}
+        known = {t.name: by_key(rows[t.name]) for t in TABLES}
         return all(
             (key not in known[table]) if name == "" and value is None and key not in known[table]
             else name == "" or known[table].get(key, {}).get(name) == value
@@ -114,7 +104,7 @@ def _permitted(at: Scene, before: Rows, after: Rows) -> None:
 
     updating = ("update", "correct")
     for table in TABLES:
-        old, new = _by_key(before[table.name]), _by_key(after[table.name])
+        old, new = by_key(before[table.name]), by_key(after[table.name])
         if len(new) != len(after[table.name]):
             raise Difference(f"two rows of {table.name} have one key")
         for key in old.keys() - new.keys():
@@ -132,7 +122,7 @@ def _permitted(at: Scene, before: Rows, after: Rows) -> None:
             for column in table.columns:
                 if old[key][column.name] == new[key][column.name]:
                     continue
-                if column.name in _BOUND_TO_ROW:
+                if column.name in BOUND_TO_ROW:
                     raise Difference(f"{table.name} {key}: {column.name} has changed")
                 if column.name == "keep_ended":
                     continue
@@ -140,123 +130,3 @@ def _permitted(at: Scene, before: Rows, after: Rows) -> None:
                     raise Difference(f"{table.name} {key}: {column.name} was updated and might not be")
                 if column.fact is not None and not ask(table, new[key], updating, column.category):
                     raise Difference(f"{table.name} {key}: became what it might not be by {column.name}")
-
-
-# What it does
-
-
-def _exact(at: Scene, write: Write, args: list[object], got: Outcome, after: Rows) -> None:
-    if write.verb == "INSERT":
-        expected = _inserted(at, write)
-    else:
-        expected = _written(at, write, args)
-    if expected is None:
-        return
-    if expected == "denied":
-        if got.kind != "denied" and _changed(at.world.rows, after):
-            raise Difference(f"changed and should be denied: {_changed(at.world.rows, after)}")
-        return
-    assert isinstance(expected, dict)
-    if got.kind == "denied":  # whatever the rows: then there is none that might be written
-        if _changed(at.world.rows, expected):
-            raise Difference(f"denied, and should change {_changed(at.world.rows, expected)}")
-        return
-    if _changed(expected, after):
-        raise Difference(
-            f"changed {_changed(at.world.rows, after)} instead of {_changed(at.world.rows, expected)}"
-        )
-
-
-def _written(at: Scene, write: Write, args: list[object]) -> Rows | str | None:
-    """What UPDATE or DELETE makes of the restriction, where the row may be written."""
-    table = BY_NAME[write.table]
-    rows = {name: [dict(row) for row in rows] for name, rows in at.allowed.items()}
-    if write.idle:  # of what nobody may read it reads nothing: the keys of all rows are known to it
-        shown = _by_key(rows[table.name])
-        hidden = [c.name for c in table.columns if c.category != "identifier"]
-        rows[table.name] = [
-            shown.get(row["id"], {**row, **dict.fromkeys(hidden)}) for row in at.world.rows[table.name]
-        ]
-    original = Original(rows, at.under.conditional())
-    try:
-        matched = {
-            key
-            for (key,) in original.connection.execute(
-                f'{write.bare} RETURNING "id"', args[: marks(write.bare)]
-            )
-        }
-    except (sqlite3.Error, OverflowError):
-        return None
-    new = _by_key(original.dump()[table.name])
-    expected = {name: [dict(row) for row in rows] for name, rows in at.world.rows.items()}
-    out: list[Row] = []
-    fresh: list[Row] = []
-    for row in expected[table.name]:
-        if row["id"] not in matched or not _writable(at, write, row):
-            out.append(row)
-        elif write.verb == "UPDATE":
-            made = {**row, **{name: new[row["id"]][name] for name in write.sets if name not in _BOUND_TO_ROW}}
-            if any(new[row["id"]][n] != row[n] for n in write.sets if n in _BOUND_TO_ROW):
-                made = row
-            else:
-                fresh.append(made)
-            out.append(made)
-    expected[table.name] = out
-    if "visibility" in write.sets:
-        world = structs.replace(at.world, rows=expected)
-        if not all(_may_set(at, world, write, row) for row in fresh):
-            return "denied"
-    return expected
-
-
-def _writable(at: Scene, write: Write, row: Row) -> bool:
-    table = BY_NAME[write.table]
-    if write.verb == "DELETE":
-        return all(may(at.law, at.asked, at.world, table, row, "delete", c) for c in table.categories)
-    if not _may_set(at, at.world, write, row):
-        return False
-    shown = _by_key(at.allowed[table.name]).get(row["id"], {})
-    for name in write.set_reads:  # what may not be read is not overwritten with what NULL makes of it
-        column = table.column(name)
-        assert column is not None
-        if column.category != "identifier":
-            if not may(at.law, at.asked, at.world, table, row, "read", column.category):
-                return False
-            if row["id"] not in _by_key(at.allowed[table.name]):
-                return False
-    return bool(shown) or write.idle
-
-
-def _may_set(at: Scene, world: World, write: Write, row: Row) -> bool:
-    table = BY_NAME[write.table]
-    operations = ("update", "correct") if at.asked.actor.kind == "subject" else ("update",)
-    categories = {c.category for c in table.columns if c.name in write.sets and c.category != "identifier"}
-    return all(any(may(at.law, at.asked, world, table, row, o, c) for o in operations) for c in categories)
-
-
-def _inserted(at: Scene, write: Write) -> Rows | str | None:
-    table = BY_NAME[write.table]
-    if table.with_role("keep_ended") and "keep_ended" not in write.columns:
-        return None  # what the database puts there the guard does not know
-    expected = {name: [dict(row) for row in rows] for name, rows in at.world.rows.items()}
-    for cells in write.cells:
-        given = dict(zip(write.columns, cells, strict=True))
-        filled = {"tenant": at.asked.actor.tenant, "recorded": NOW, "collected_under": 1}
-        row = {c.name: given.get(c.name, filled.get(c.name)) for c in table.columns}
-        if (
-            any(row[name] != filled[name] for name in ("tenant", "collected_under"))
-            or row["recorded"] is None
-        ):
-            return None  # refused, and says so
-        if row.get("keep_ended") is not None or row["id"] in _by_key(expected[table.name]):
-            return None
-        above = _by_key(expected["image"]).get(row["image"]) if table.via is not None else None
-        if above is not None and above["tenant"] != row["tenant"]:
-            return "denied"  # a row of another tenant is none to hang on
-        world = structs.replace(at.world, rows={**expected, table.name: [*expected[table.name], row]})
-        of = [c.category for c in table.columns if c.category != "identifier" and row[c.name] is not None]
-        for category in dict.fromkeys(of or table.categories):
-            if not may(at.law, at.asked, world, table, row, "create", category):
-                return "denied"
-        expected[table.name].append(row)
-    return expected
