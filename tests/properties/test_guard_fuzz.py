@@ -162,6 +162,10 @@ _KEPT = {
     "a column named otherwise than it was declared": "SELECT RECORDED, Note AS n FROM image",
     "the same under parentheses, and an expression": "SELECT (NOTE), note || '', +(id) FROM image",
     "a name in ON that a later table has too": "SELECT 1 FROM plan JOIN image ON label = note JOIN account",
+    "what may fail, of the sum of no rows": "SELECT c FROM (SELECT count(*) || 'x' AS c FROM image"
+    " WHERE id = 'none') AS t",
+    "the same in HAVING": "SELECT count(*) FROM image WHERE id = 'none' HAVING abs(count(*)) = 0",
+    "the same over rows": "SELECT max(id || note) FROM image HAVING max(id || note) || count(*) > ''",
     "GROUP BY a truth value, which is no number": "SELECT count(*) FROM image GROUP BY TRUE",
     "an output that is named as a column further out": "SELECT (SELECT size AS c FROM reference WHERE c = 1"
     " LIMIT 1) FROM (SELECT 2 AS c FROM image) AS o",

@@ -39,15 +39,18 @@ class Difference(AssertionError):
 
 
 class Homes(Struct):
-    """Governed databases, kept for a whole run: two with indexes, two without."""
+    """Governed databases, kept for a whole run: two for rings one and two, one with ring three too."""
 
-    indexed: tuple[Governed, Governed]
-    bare: tuple[Governed, Governed]
+    indexed: tuple[Governed, Governed, Governed]
+    bare: tuple[Governed, Governed, Governed]
 
     @classmethod
     def at(cls, folder: Path) -> Homes:
-        one, other, three, four = (Governed(folder / str(n), indexed=n < 2) for n in range(4))
-        return cls((one, other), (three, four))
+        def three(name: str, indexed: bool) -> tuple[Governed, Governed, Governed]:
+            one, other = (Governed(folder / f"{name}{n}", indexed=indexed) for n in range(2))
+            return one, other, Governed(folder / f"{name} ringed", indexed=indexed, ringed=True)
+
+        return cls(three("indexed", True), three("bare", False))
 
 
 class Scene:
@@ -57,10 +60,12 @@ class Scene:
         self.law, self.asked, self.world = law, asked, world
         self.allowed = may_read(law, asked, world)
         self.indexed = rng.random() < 0.6
-        one, other = homes.indexed if self.indexed else homes.bare
+        one, other, ringed = homes.indexed if self.indexed else homes.bare
         self.under = one.filled(world, law, asked)
         self.other_world = poisoned(world, self.allowed)
         self.other = other.filled(self.other_world, law, asked)
+        self.ringed = ringed.filled(world, law, asked) if rng.random() < 0.35 else None
+        """The same database with ring three as well, for some scenes: it takes its time."""
         self.original = Original(self.allowed, self.under.conditional())
 
     def check(self, written: Written) -> Outcome:
@@ -71,6 +76,15 @@ class Scene:
         if not got.gave and got.kind != "error":
             return got
         self._interferes(written, got, self.other.run(sql, args))
+        if self.ringed is not None:
+            all_on = self.ringed.run(sql, args)
+            if (got.kind, got.said, got.names, got.rows) != (
+                all_on.kind,
+                all_on.said,
+                all_on.names,
+                all_on.rows,
+            ):
+                raise Difference(f"ring three makes it {_shown(all_on)} instead of {_shown(got)}")
         want = self.original.run(sql, args)
         if want.kind == "unready" and got.kind != "error":
             raise Difference(f"accepted, and SQLite does not take the original: {want.said}")

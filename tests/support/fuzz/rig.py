@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from msgspec import Struct
-from tests.support.fuzz.policy import NOW, TABLES, Asked, Law
+from tests.support.fuzz.policy import NOW, TABLES, Asked, Law, law
 from tests.support.fuzz.world import Rows, World, fill, fill_people, governed, plain
 from tests.support.rings import NO_RING
 
@@ -23,10 +23,11 @@ from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book
 from gptimage_core.guard.running import reading, writing
 from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.sqlite.ring import Ring
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.values import WITHHELD
-from gptimage_core.store.watched import WatchedConnection
+from gptimage_core.store.watched import WatchedConnection, lifted
 from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
 
@@ -86,19 +87,24 @@ class Original:
 
 
 class Governed:
-    """A governed database in memory, with a vault; filled anew for each world."""
+    """A governed database in memory, with a vault; filled anew for each world. `ringed`: with ring three."""
 
-    def __init__(self, folder: Path, *, indexed: bool) -> None:
+    def __init__(self, folder: Path, *, indexed: bool, ringed: bool = False) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None, factory=WatchedConnection)
         self.connection.execute("PRAGMA recursive_triggers=1")
         governed(self.connection, indexed=indexed)
         self.vault = Vault(FileKeyring(folder))
+        self.ring = NO_RING
+        if ringed:
+            self.ring = Ring(Catalog.of(law(0).datamap))
+            self.ring.prepare(self.connection)
 
     def filled(self, world: World, law: Law, asked: Asked) -> Under:
         """This world under one policy and one access."""
         under = Under(self, law, asked)
-        fill(self.connection, under.sealed(world))
-        fill_people(self.connection, world.people)
+        with lifted(self.connection):
+            fill(self.connection, under.sealed(world))
+            fill_people(self.connection, world.people)
         return under
 
 
@@ -109,7 +115,7 @@ class Under:
         self.home, self.law, self.asked = home, law, asked
         self.catalog = Catalog.of(law.datamap)
         self.sealer = Sealer(home.vault, law.datamap, law.compiled.timeline)
-        self.planner = Planner(Book(law.compiled, law.datamap), self.catalog, self.sealer, NO_RING)
+        self.planner = Planner(Book(law.compiled, law.datamap), self.catalog, self.sealer, home.ring)
         self.handle = Handle(
             cast(Any, None), asked.actor, asked.purpose, None, None, asked.about, dict(asked.facts)
         )
@@ -153,7 +159,8 @@ class Under:
         """With what the database gave in the place of `Withheld`: a value that is made of NULLs."""
         assert plan.text is not None
         values = values_of(self.asked.actor, self.asked.about, NOW)
-        cursor = self.home.connection.execute(plan.text.sql, plan.text.bind(values, args))
+        with lifted(self.home.connection):
+            cursor = self.home.connection.execute(plan.text.sql, plan.text.bind(values, args))
         given = [column[0] for column in cursor.description]
         last = {name: number for number, name in enumerate(given)}
         raw = cursor.fetchall()
@@ -195,7 +202,8 @@ class Under:
 
     def opened(self) -> Rows:
         """The rows as they are stored now, sealed values opened where they stand."""
-        rows = _dumped(self.home.connection)
+        with lifted(self.home.connection):
+            rows = _dumped(self.home.connection)
         for table in self.law.datamap.tables:
             for row in rows[table.name]:
                 for column in table.columns:

@@ -25,6 +25,15 @@ def check_write(at: Scene, write: Write) -> Outcome:
     got, after = _tried(at.under, write.sql, args)
     told, other = _tried(at.other, write.sql, args)
     before = at.world.rows
+    if at.ringed is not None:
+        all_on, with_ring = _tried(at.ringed, write.sql, args)
+        if (got.kind, got.said, _alike(got)) != (all_on.kind, all_on.said, _alike(all_on)) or changed(
+            after, with_ring
+        ):
+            raise Difference(
+                f"ring three makes it {all_on.kind} {all_on.said} {changed(before, with_ring)}"
+                f" instead of {got.kind} {got.said} {changed(before, after)}"
+            )
     if not got.gave:
         if after != before:
             raise Difference(f"{got.kind} {got.said}, and rows have changed: {changed(before, after)}")

@@ -47,6 +47,8 @@ class Renderer:
         self.parameter = parameter
         self.shadow = shadow
         self.left = 20_000 + 32 * length
+        self.summed = False
+        """Whether this is written over the one row that an aggregate without GROUP BY gives."""
 
     # queries
 
@@ -73,14 +75,20 @@ class Renderer:
         if core.values is not None:
             rows = ", ".join("(" + ", ".join(self.expr(v) for v in row) + ")" for row in core.values)
             return f"VALUES {rows}"
+        was, self.summed = self.summed, core.aggregate and not core.group
         items = ", ".join(f"{self.expr(item.expr)} AS {quote(item.label)}" for item in core.items)
+        after = self._grouped(core)
+        self.summed = was
         select = "SELECT DISTINCT" if core.distinct else "SELECT"
-        return f"{select} {items}{hidden}{self.rest(core)}{self._grouped(core)}"
+        return f"{select} {items}{hidden}{self.rest(core)}{after}"
 
     def rest(self, core: n.Core) -> str:
         """FROM and WHERE of a core, with a space in front."""
+        was, self.summed = self.summed, False
         where = "" if core.where is None else f" WHERE {self.expr(core.where)}"
-        return self._from(core.sources) + where
+        text = self._from(core.sources) + where
+        self.summed = was
+        return text
 
     def _grouped(self, core: n.Core) -> str:
         group = " GROUP BY " + ", ".join(self.expr(term) for term in core.group) if core.group else ""
@@ -122,9 +130,10 @@ class Renderer:
     def _guarded(self, sql: str, guards: list[n.Source] | None) -> str:
         """INVARIANT (no-errors-from-hidden-rows): ask membership first, in the one form (CASE) that orders.
 
-        `IS NOT 0`, since an outer join that found no row has no membership to ask.
+        `IS NOT 0`, since an outer join that found no row has no membership to ask. Nor has the one row of an
+        aggregate without GROUP BY, which there is even where there was no row: it is made after WHERE.
         """
-        if not guards:
+        if not guards or self.summed:
             return sql
         return f"CASE WHEN {_flags(guards)} THEN {sql} END"
 
@@ -190,7 +199,9 @@ class Renderer:
 
     def _scalar(self, expr: n.Scalar) -> str:
         inner = f"({self.query(expr.query)})"
-        if expr.guards:  # not CASE, which would lose the affinity of the subquery's column
+        if (
+            expr.guards and not self.summed
+        ):  # not CASE, which would lose the affinity of the subquery's column
             return f"(SELECT {inner} WHERE {_flags(expr.guards)})"
         return inner
 
@@ -212,6 +223,14 @@ class Renderer:
         return f"({self.expr(expr.operand)} COLLATE {expr.collation})"
 
     def _call(self, expr: n.Call) -> str:
+        if expr.kind != "aggregate":
+            return self._called(expr)
+        was, self.summed = self.summed, False  # what is summed up is computed of each row
+        text = self._called(expr)
+        self.summed = was
+        return text
+
+    def _called(self, expr: n.Call) -> str:
         args = ", ".join([self.expr(arg) for arg in expr.args])
         if expr.star:
             args = "*"

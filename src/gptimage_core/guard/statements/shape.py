@@ -3,11 +3,17 @@
 THEOREM (guard-equivalence). Let P be a profile and D a database. Restrict D to P: keep the rows of each
 governed table that P permits, and in them put NULL for every field that it does not. For every SELECT that
 `parse` accepts and `shape` does not refuse, running the shaped statement on D gives what the original gives
-on the restriction; for UPDATE and DELETE, the rows they change in D are those that the original changes in
-the restriction and P lets be written, and no other row of D is different after. (Where the original leaves
-the choice to the database, so does the shaped one: bare columns beside aggregates, LIMIT without an order.
-The collation that a conditional column declares is lost.) `tests/properties/test_guard_equivalence.py`
-holds it.
+on the restriction: rows, names of columns, and an error where that is one; for UPDATE and DELETE, the rows
+they change in D are those that the original changes in the restriction and P lets be written, and no other
+row of D is different after. (Where the original leaves the choice to the database, so does the shaped one:
+bare columns beside aggregates, LIMIT without an order, which of two equal values stands for both, in which
+order AND asks what may fail. The collation that a conditional column declares is lost.)
+
+It follows that what P hides changes no answer: two databases with one restriction answer alike, errors
+included. What may show is an order that the statement does not ask for: rows come in that of an index, and an
+index may hold hidden fields. `tests/properties/test_guard_equivalence.py` holds both with statements of the
+guard's own grammar, `test_guard_fuzz.py` with SQL from one that knows nothing of it, with policies instead of
+profiles, and with the third ring on, which refuses nothing that these two accept.
 
 How: governed names are shadowed by CTEs (`shadow`), so whatever is read is read through the predicate; the
 rest is written anew from the resolved tree (`render`). UPDATE and DELETE keep their verb in front (a WITH
