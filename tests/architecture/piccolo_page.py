@@ -53,23 +53,19 @@ fields are `None`. A withheld column in a condition, an order or a group is refu
 from some rows is NULL there, and NULL is `WITHHELD`. Columns of a sealed category stand in select lists
 only.
 
-## Large answers
+## A generator that hands rows on
+
+It may not hold an access, so each page has one of its own and none is open in between
+([decision 11](decisions/0011-large-answers-come-in-pages.md)). Each page is decided and recorded for
+itself.
 
 ```python
-async with guard.access(actor, purpose="provide_service"):
-    async for rows in guard.stream(Image.select().order_by(Image.title), page=500):
-        ...
-
-async def exported():                       # a generator: an access for each page, none in between
+async def exported():
     opens = lambda: guard.access(actor, purpose="provide_service", operation="export")
-    async for rows in guard.stream(Image.select(), access=opens):
-        yield encode(rows)
+    async for rows in guard.stream(Image.select(), page=500, access=opens):
+        for row in rows:
+            yield encode(row)
 ```
-
-Each page is decided and recorded for itself, nothing is held open in between ([decision
-11](decisions/0011-large-answers-come-in-pages.md)). `select()`, `objects()`, `Table.raw(…)`, frozen ones,
-lists of one column and plain text are streamed, ordered by columns, joined by keys, without LIMIT, DISTINCT
-or groups.
 """
 
 

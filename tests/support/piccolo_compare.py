@@ -29,10 +29,10 @@ class Stage:
         self.loop.close()
 
 
-async def outcome(code: str, tables: Any) -> Any:
+async def outcome(code: str, tables: Any, guard: Any) -> Any:
     """The value of a piece of code, or what it raised."""
     try:
-        return await run(code, tables)
+        return await run(code, tables, guard)
     except Exception as error:
         return error
 

@@ -513,6 +513,60 @@ _types.works(
 """,
 )
 
+_large_answers = Section("Large answers")
+_large_answers.works(
+    "rows in pages",
+    """
+    [rows async for rows in guard.stream(Picture.select(Picture.title).order_by(Picture.id), page=3)]
+""",
+)
+_large_answers.works(
+    "objects, with what they lead to",
+    """
+    query = Picture.objects(Picture.artist).where(Picture.size > 0).order_by(Picture.size, Picture.id)
+    [picture async for rows in guard.stream(query, page=2) for picture in rows]
+""",
+)
+_large_answers.works(
+    "in falling order, joined, nested",
+    """
+    query = Pin.select(Pin.id, Pin.tag.word, Pin.picture.meta).output(nested=True, load_json=True)
+    [rows async for rows in guard.stream(query.order_by(Pin.tag.word, Pin.id, ascending=False), page=2)]
+""",
+)
+_large_answers.works(
+    "a list of one column, frozen",
+    """
+    titles = Picture.select(Picture.title).order_by(Picture.id).output(as_list=True)
+    names = Artist.select(Artist.name).order_by(Artist.id).freeze()
+    [[rows async for rows in guard.stream(titles, page=5)],
+     [rows async for rows in guard.stream(names, page=5)]]
+""",
+)
+_large_answers.works(
+    "text",
+    """
+    text = 'SELECT heading, size FROM picture WHERE size > ? ORDER BY id'
+    [[rows async for rows in guard.stream(text, 1, page=2)],
+     [rows async for rows in guard.stream(Picture.raw('SELECT id FROM pin ORDER BY id'), page=3)]]
+""",
+)
+_large_answers.refused(
+    "pages of one value", "guard.stream(Picture.count())", "cannot be streamed", "await it: it is small"
+)
+_large_answers.refused(
+    "pages of groups",
+    "await anext(guard.stream(Picture.select(Picture.size).group_by(Picture.size)))",
+    "computes over all rows",
+    "await it: it is small",
+)
+_large_answers.refused(
+    "pages up to a LIMIT",
+    "await anext(guard.stream(Picture.select().limit(5)))",
+    "has a LIMIT",
+    "`break` when there is enough",
+)
+
 READS = (
     _reading_rows,
     _conditions,
@@ -521,4 +575,5 @@ READS = (
     _functions_and_groups,
     _output_and_json,
     _types,
+    _large_answers,
 )

@@ -73,7 +73,7 @@ from gptimage_core.policy.timeline import single
 from gptimage_core.store import state
 from gptimage_core.store.ledger import NegativeLedger
 
-__all__ = ["NOW", "WHO", "Pair", "paired", "run"]
+__all__ = ["NOW", "WHO", "Pair", "Unguarded", "number", "paired", "plain", "run"]
 
 NOW = 1_790_000_000_000_000
 ANN = Actor.subject("ann")
@@ -422,7 +422,7 @@ _KNOWN: dict[str, Any] = {
 }
 
 
-async def run(code: str, tables: SimpleNamespace) -> Any:
+async def run(code: str, tables: SimpleNamespace, guard: Any) -> Any:
     """The value of the last expression of `code`, which may `await`."""
     tree = ast.parse(code)
     last = tree.body[-1]
@@ -430,11 +430,25 @@ async def run(code: str, tables: SimpleNamespace) -> Any:
         tree.body[-1] = ast.copy_location(ast.Assign([ast.Name("_answer", ast.Store())], last.value), last)
     ast.fix_missing_locations(tree)
     compiled = compile(tree, "<feature>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    space: dict[str, Any] = {**_KNOWN, **vars(tables), "engine": tables.Picture._meta.db}
+    space: dict[str, Any] = {**_KNOWN, **vars(tables), "engine": tables.Picture._meta.db, "guard": guard}
     waiting = eval(compiled, space)  # code of this package's own table
     if waiting is not None:
         await waiting
     return plain(space.get("_answer"))
+
+
+class Unguarded:
+    """What stands for the guard where there is none: pages of what Piccolo gives at once."""
+
+    def __init__(self, tables: SimpleNamespace) -> None:
+        self._tables = tables
+
+    async def stream(self, query: Any, *args: Any, page: int) -> AsyncIterator[list[Any]]:
+        if isinstance(query, str):
+            query = self._tables.Picture.raw(query.replace("?", "{}"), *args)
+        rows = await query.run()
+        for start in range(0, len(rows), page):
+            yield rows[start : start + page]
 
 
 def plain(value: Any) -> Any:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from tests.support.piccolo_compare import Stage, compare_rows, outcome, shown
 from tests.support.piccolo_features import FEATURES, Feature
-from tests.support.piccolo_world import WHO
+from tests.support.piccolo_world import NOW, WHO, Unguarded, plain
 
 from gptimage_core.errors import GuardError
+from gptimage_core.guard.values import WITHHELD
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,13 @@ def test_a_feature_gives_what_piccolo_gives_over_the_permitted_rows(
         pair.reset(who)
         before, _ = pair.rows()
         async with pair.access(who):
-            answer = await outcome(feature.code, pair.governed)
+            answer = await outcome(feature.code, pair.governed, pair.guard)
         if feature.says:
             assert isinstance(answer, GuardError)
             assert feature.says in str(answer)
             assert pair.rows()[0] == before
             return
-        expected = await outcome(feature.code, pair.stock)
+        expected = await outcome(feature.code, pair.stock, Unguarded(pair.stock))
         if feature.absent:
             assert isinstance(expected, Exception)
             assert type(answer) is type(expected)
@@ -74,3 +75,56 @@ def test_the_table_names_each_feature_once() -> None:
     names = [(feature.section, feature.name) for feature in FEATURES]
     assert len(names) == len(set(names))
     assert all(re.search(r"\w", feature.instead) for feature in FEATURES if feature.says or feature.absent)
+
+
+def test_a_withheld_field_is_told_from_one_that_is_not_there(stage: Stage) -> None:
+    """A withheld field raises when it is used, and overwrites nothing; where a join finds no row there is
+    nothing to withhold."""
+    pair = stage.pair
+    Artist, Picture = pair.governed.Artist, pair.governed.Picture
+
+    async def check() -> None:
+        pair.reset("own")
+        async with pair.access("own"):
+            first, last = (
+                await Artist.objects(Artist.mentor).where(Artist.id.is_in([1, 3])).order_by(Artist.id)
+            )
+            assert first.label is last.label is last.mentor.label is WITHHELD
+            assert first.mentor.id is first.mentor.label is None
+            rows = await Artist.select(Artist.id, Artist.mentor.label).where(Artist.id.is_in([1, 3]))
+            assert {row["id"]: row["mentor.label"] for row in rows} == {1: None, 3: WITHHELD}
+            assert await first.get_related(Artist.mentor) is None
+            assert (await last.get_related(Artist.mentor)).label is WITHHELD
+            loaded = await Picture.objects().output(load_json=True)
+            assert all(picture.secrets is WITHHELD for picture in loaded)
+            with pytest.raises(GuardError, match="withheld"):
+                await Picture.select().output(as_json=True)
+            with pytest.raises(GuardError, match="withheld"):
+                await Picture.select().where(Picture.label == "l1")
+            with pytest.raises(GuardError, match="withheld"):
+                await Picture.insert(Picture(owner="ann", title="x", secrets=loaded[0].secrets))
+            await Picture.update({Picture.secrets: loaded[0].secrets}, force=True)
+        assert all(row["secrets"][0] == "text" for row in pair.rows()[0]["picture"].values())
+
+    stage.run(check())
+
+
+def test_what_is_filled_in_stands_in_the_object(stage: Stage) -> None:
+    """After `save`, `insert`, `create` and `get_or_create` an object has what its row has."""
+    pair = stage.pair
+    Picture = pair.governed.Picture
+
+    async def check() -> None:
+        pair.reset("own")
+        async with pair.access("own"), pair.engine.transaction():
+            made = [Picture(owner="ann", title=f"{n}") for n in range(3)]
+            await Picture.insert(*made)
+            made.append(await Picture.objects().create(owner="ann", title="3"))
+            made.append(await Picture.objects().get_or_create(Picture.title == "4", {Picture.owner: "ann"}))
+            for picture in made:
+                assert (picture.tenant, picture.recorded, picture.collected_under) == ("main", NOW, 1)
+                assert plain(picture) == shown(
+                    plain(await Picture.objects().get(Picture.id == picture.id)), True
+                )
+
+    stage.run(check())
