@@ -149,7 +149,6 @@ class Shaping:
             len(hidden),
             tuple(touches),
             self._touch(except_for=core if plain else None),
-            clocked=tuple(sorted(self.statement.clocked)),
         )
 
     def _hide(self, source: n.Source, entry: Entry, core: n.Core, hidden: list[str]) -> Touch:

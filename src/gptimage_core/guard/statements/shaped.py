@@ -106,7 +106,6 @@ class Shaped(Struct, frozen=True):
     `row`: for an UPDATE that sets a sealed column: the same statement for one row, whose key is one more
     argument at the end (a sealed value belongs to its row; run it per key that `touch` gave).
     `returning`: the answer has one column, the key.
-    `clocked`: the user's arguments that date functions read; those that mean the present instant are refused.
     """
 
     verb: Verb
@@ -121,4 +120,3 @@ class Shaped(Struct, frozen=True):
     assignments: tuple[Assignment, ...] = ()
     insertion: Insertion | None = None
     row: Text | None = None
-    clocked: tuple[int, ...] = ()
