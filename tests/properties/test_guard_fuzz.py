@@ -16,9 +16,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from tests.support.fuzz.checks import Homes, Scene, explained, scene
+from tests.support.fuzz.policy import ACCESSES, law
 from tests.support.fuzz.reads import Written, select
 from tests.support.fuzz.rig import Outcome
 from tests.support.fuzz.text import mutated
+from tests.support.fuzz.world import random_world
 from tests.support.fuzz.writes import Write, write
 from tests.support.fuzz.written import check_write
 
@@ -156,6 +158,16 @@ def test_too_few_or_too_many_arguments_are_refused(homes: Homes) -> None:
             )
     assert set(seen) <= {"refused", "denied"}
     assert seen["refused"] > seen["denied"]
+
+
+def test_the_third_ring_lets_a_statement_that_names_no_column_pass(homes: Homes) -> None:
+    """Whatever a view permits of a table, nothing or everything: the database asks for it all the same."""
+    rng = random.Random(1)
+    for number in range(24, 40):
+        for asked in (ACCESSES[0], ACCESSES[9], ACCESSES[-1]):
+            at = Scene(homes, rng, law(number), asked, random_world(rng), ringed=True)
+            for sql in ("SELECT count(*) FROM reference, plan", "SELECT 1 FROM account JOIN image"):
+                _checked(at, Written(sql, []), Counter())
 
 
 _KEPT = {

@@ -56,15 +56,17 @@ class Homes(Struct):
 class Scene:
     """One world under one access: a database, one that differs in what is hidden, the restriction."""
 
-    def __init__(self, homes: Homes, rng: random.Random, law: Law, asked: Asked, world: World) -> None:
+    def __init__(
+        self, homes: Homes, rng: random.Random, law: Law, asked: Asked, world: World, *, ringed: bool = False
+    ) -> None:
         self.law, self.asked, self.world = law, asked, world
         self.allowed = may_read(law, asked, world)
         self.indexed = rng.random() < 0.6
-        one, other, ringed = homes.indexed if self.indexed else homes.bare
+        one, other, watched = homes.indexed if self.indexed else homes.bare
         self.under = one.filled(world, law, asked)
         self.other_world = poisoned(world, self.allowed)
         self.other = other.filled(self.other_world, law, asked)
-        self.ringed = ringed.filled(world, law, asked) if rng.random() < 0.35 else None
+        self.ringed = watched.filled(world, law, asked) if ringed or rng.random() < 0.35 else None
         """The same database with ring three as well, for some scenes: it takes its time."""
         self.original = Original(self.allowed, self.under.conditional())
 
