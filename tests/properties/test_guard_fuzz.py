@@ -133,7 +133,7 @@ def test_random_selects_are_often_accepted_and_often_find_something(homes: Homes
     for seed in range(60):
         _select(homes, seed, seen)
     asked = seen.total() - seen["some"]
-    assert seen["rows"] > 0.3 * asked, seen
+    assert seen["rows"] > 0.5 * asked, seen
     assert seen["some"] > 0.3 * seen["rows"], seen
 
 
@@ -178,6 +178,8 @@ _KEPT = {
     " WHERE id = 'none') AS t",
     "the same in HAVING": "SELECT count(*) FROM image WHERE id = 'none' HAVING abs(count(*)) = 0",
     "the same over rows": "SELECT max(id || note) FROM image HAVING max(id || note) || count(*) > ''",
+    "a star over one table of a RIGHT JOIN with USING": "SELECT t.* FROM plan AS t RIGHT JOIN reference"
+    " USING (tenant)",
     "GROUP BY a truth value, which is no number": "SELECT count(*) FROM image GROUP BY TRUE",
     "an output that is named as a column further out": "SELECT (SELECT size AS c FROM reference WHERE c = 1"
     " LIMIT 1) FROM (SELECT 2 AS c FROM image) AS o",

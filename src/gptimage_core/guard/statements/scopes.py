@@ -122,12 +122,18 @@ class Resolver(Sources):
         """`*` shows a column of USING once."""
         out: list[n.Item] = []
         shared = {name for source in core.leaves for name in source.using}
+        outward = any(source.join in ("RIGHT JOIN", "FULL JOIN") for source in core.leaves)
         for alias, source in scope.sources:
             if star.qualifier is not None and fold(star.qualifier) != alias:
                 continue
             for name, provided in source.provides.items():
                 if star.qualifier is None and name in source.using:
                     continue
+                if star.qualifier is not None and outward and name in shared:
+                    message = (
+                        f"`{star.qualifier}.*` beside USING and RIGHT or FULL JOIN shows other tables' values"
+                    )
+                    raise refused(f"{message}; name the columns", self.sql, star.at)
                 qualifier = None if star.qualifier is None and name in shared else source.alias
                 ref = n.ColumnRef(qualifier, provided.name, star.at)
                 out.append(n.Item(ref, None, provided.name))
