@@ -18,6 +18,9 @@ from tests.support.piccolo_world import WHO, number, plain
 from gptimage_core.errors import GptimageError, GuardError
 
 
+_SUITS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
 @pytest.fixture(scope="module", params=list(WHO))
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     made = Stage(tmp_path_factory.mktemp(request.param))
@@ -96,7 +99,7 @@ def _others(draw: st.DrawFn) -> Any:
 
 
 @given(made=_select() | _grouped() | _others())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=_SUITS)
 def test_a_random_query_gives_what_piccolo_gives(stage: tuple[Stage, str], made: Any) -> None:
     """piccolo-equivalence: columns, joins, conditions, orders, groups, limits and outputs in any mixture."""
     scene, who = stage
@@ -111,7 +114,7 @@ def test_a_random_query_gives_what_piccolo_gives(stage: tuple[Stage, str], made:
 
 
 @given(path=st.sampled_from(WITHHELD), made=condition())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=_SUITS)
 def test_what_is_withheld_decides_nothing(stage: tuple[Stage, str], path: str, made: Any) -> None:
     """A condition on a field that is withheld from all is refused; from some, it is NULL there."""
     scene, who = stage
@@ -204,7 +207,7 @@ def _write(draw: st.DrawFn) -> Any:
 
 
 @given(writes=st.lists(_write(), min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=_SUITS)
 def test_random_writes_leave_what_piccolo_leaves(stage: tuple[Stage, str], writes: list[Any]) -> None:
     """piccolo-equivalence: after each of several writes the permitted rows agree and the hidden ones stay."""
     scene, who = stage
