@@ -5,13 +5,15 @@ Three questions, none of which knows how the guard works:
 1. does a word that nobody can guess (of hidden rows, withheld fields, the guard's own secrets) stand in
    anything that came back: rows, names of columns, messages, notes and causes of errors
 2. was the attacker told the same in two worlds that differ in hidden data only (non-interference)
-3. is the database the same outside of what the policy lets the attacker change, and is no file new
+3. is the database the same outside of what the policy lets the attacker change, and is no file new; and
+   does what was changed within it hold nothing hidden: the same in both worlds, without such a word
 Time is not asked: how long an answer takes is no part of the promise.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,10 +24,14 @@ from tests.bypass.world import CANARIES, NOW
 
 from gptimage_core.errors import AccessDenied
 
-__all__ = ["Seen", "State", "Told", "found", "state_of"]
+__all__ = ["Seen", "State", "Told", "found", "is_as_before", "state_of"]
 
 State: TypeAlias = Mapping[str, Mapping[Any, tuple[Any, ...]]]
 """Per table its rows by key; `files`: the files of the world's folder."""
+
+
+_ADDRESS = re.compile(r"0x[0-9a-f]+|thread id \d+")
+"""What differs between any two runs."""
 
 
 class Told:
@@ -50,15 +56,19 @@ class Told:
         """Await (or call) it and keep the answer or the error; gives the answer, `None` after an error."""
         answer = None
         with self.trying():
-            answer = await asked if isinstance(asked, Awaitable) else asked()
+            answer = asked() if callable(asked) and not isinstance(asked, Awaitable) else asked
+            if isinstance(answer, Awaitable):
+                answer = await answer
             self.add(answer)
         return answer
 
 
 def _written(what: object) -> str:
     if isinstance(what, BaseException):
-        return " <- ".join(_of_error(error) for error in _chain(what))
-    return repr(what)
+        text = " <- ".join(_of_error(error) for error in _chain(what))
+    else:
+        text = repr(what)
+    return _ADDRESS.sub("…", text)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -105,13 +115,16 @@ def found(a: Seen, b: Seen) -> list[str]:
         if one != other:
             out.append(f"answer {n + 1} differs: {one[:200]} | {other[:200]}")
             break
+    one, other = _own_changes(a), _own_changes(b)
+    if one != other:
+        out.append(f"what was written differs: {one!s:.300} | {other!s:.300}")
     if len(a.told) != len(b.told):
         out.append(f"{len(a.told)} answers in one world and {len(b.told)} in the other")
     return out
 
 
 def _canaries(seen: Seen) -> list[str]:
-    told = "\n".join(seen.told)
+    told = "\n".join([*seen.told, str(_own_changes(seen))])
     words = [str(canary) for pair in CANARIES.values() for canary in pair]
     return [word for word in (*words, *seen.secrets) if word in told and word not in seen.said]
 
@@ -131,18 +144,29 @@ _FIXED = ("owner", "tenant", "recorded", "collected_under", "flag")
 """What the attacker may change of no row, her own included."""
 
 
-def state_of(path: Path, own: sqlite3.Connection | None = None) -> State:
-    """Everything in the database, the files beside it, and what is temporary in the attacker's connection.
+def state_of(path: Path, own: sqlite3.Connection | None = None, rings: str = "") -> State:
+    """Everything in the database, the files beside it, and what is temporary in the attacker's connection,
+    but for what the third ring put there (`rings`: what its names begin with).
 
     Read past every ring."""
     temporary: dict[Any, tuple[Any, ...]] = {}
     if own is not None:
-        own.set_authorizer(None)
-        rows = own.execute("SELECT name FROM sqlite_temp_master WHERE name NOT LIKE 'gp%'").fetchall()
-        rows += own.execute("SELECT name FROM pragma_database_list WHERE seq > 1").fetchall()
-        temporary = dict.fromkeys(rows, ())
+        execute = sqlite3.Connection.execute
+        sqlite3.Connection.set_authorizer(own, None)
+        found = execute(own, "SELECT name FROM sqlite_temp_master").fetchall()
+        names = [name for (name,) in found if not (rings and name.startswith(rings))]
+        attached = execute(own, "SELECT name FROM pragma_database_list WHERE seq > 1").fetchall()
+        temporary = dict.fromkeys((*names, *attached), ())
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return {**_rows_of(connection), "files": _files(path.parent), "temporary": temporary}
+
+
+def is_as_before(before: State, after: State) -> bool:
+    """Whether nothing has changed but what is written down of accesses."""
+    told = (*_GROWING, "sqlite_sequence")
+    return all(
+        before.get(table) == after.get(table) for table in before.keys() | after.keys() if table not in told
+    )
 
 
 def _rows_of(connection: sqlite3.Connection) -> State:
@@ -169,6 +193,24 @@ def _rows_of(connection: sqlite3.Connection) -> State:
 def _files(folder: Path) -> dict[Any, tuple[Any, ...]]:
     names = [path.name for path in folder.iterdir() if not path.name.endswith(("-wal", "-shm", "-journal"))]
     return dict.fromkeys(names, ())
+
+
+def _own_changes(seen: Seen) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of the attacker's own that are new or other than before, as far as worlds may be compared: of
+    what is sealed only that there is something, and no number that the database gave."""
+    out = []
+    own = _own_pictures(seen.after)
+    for table in _WRITABLE:
+        for key, items in seen.after.get(table, {}).items():
+            row = dict(items)
+            mine = row["picture"] in own if table == "page" else row["owner"] == "ann"
+            if mine and seen.before.get(table, {}).get(key) != items:
+                hidden = ("flag", "id") if table == "tally" else ("flag",)
+                told = {name: value for name, value in row.items() if name not in hidden}
+                for name in {"note", "text"} & told.keys():
+                    told[name] = told[name] is not None
+                out.append((table, told))
+    return out
 
 
 def _changes(before: State, after: State) -> list[str]:

@@ -70,7 +70,7 @@ def _anchor(title: str) -> str:
 
 def _line(family: Family, listed: list[Attack], outcomes: Outcomes) -> str:
     def share(ring: str) -> str:
-        counts = Counter(outcomes[f"{family.id}/{attack.id}"][ring] for attack in listed)
+        counts = Counter(outcomes.get(f"{family.id}/{attack.id}", {}).get(ring) for attack in listed)
         asked = counts[True] + counts[False]
         return f"{counts[True]} of {asked}" if asked else "·"
 

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from tests.bypass.attack import PATH, Attack, Step
-from tests.bypass.judge import Seen, Told, found, state_of
-from tests.bypass.world import ANN, NOW, Worlds, opened, put_around, timeline, worlds
-from tests.support.rings import NO_RING
+from tests.bypass.judge import Seen, State, Told, found, is_as_before, state_of
+from tests.bypass.world import ANN, NOW, World, Worlds, opened, timeline, worlds
+from tests.support.rings import NO_RING, alone_on
 
 from gptimage_core.decision.compile import compile_timeline
 from gptimage_core.errors import GuardError
@@ -38,6 +38,7 @@ from gptimage_core.guard.plans import Planner
 from gptimage_core.guard.profiles import Book, View
 from gptimage_core.guard.running import writing
 from gptimage_core.guard.sealer import Sealer
+from gptimage_core.guard.sqlite.ring import Ring as ThirdRing
 from gptimage_core.guard.statements import tagged
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.grammar import parse
@@ -75,6 +76,11 @@ class Lab:
         self._book = Book(compiled, worlds.datamap)
         self._handle = Handle(None, ANN, "provide_service", None, None, None, {})  # type: ignore[arg-type]  # no guard asks it
         self._handle.open = True
+        self._ring = ThirdRing(self._catalog)
+        self._loop = asyncio.Runner()
+        self._running: dict[str, tuple[contextlib.AsyncExitStack, World, State]] = {}
+        """Per world an application that runs, and the state it was left in."""
+        self._before: dict[str, State] = {}
 
     def judged(self, attack: Attack, ring: Ring) -> list[str] | None:
         """What the attack learned or changed; empty where it was stopped, `None` where it cannot be asked."""
@@ -87,58 +93,109 @@ class Lab:
         self.last = (a, b)
         return found(a, b)
 
+    def close(self) -> None:
+        """Stop the applications that run."""
+        for world in list(self._running):
+            self._loop.run(self._stop(world))
+        self._loop.close()
+
     def _seen(self, attack: Attack, ring: Ring, world: str) -> Seen:
-        folder = self._worlds.copy(world, self._folder / f"{next(self._numbers)}")
         if ring == "all":
-            return asyncio.run(self._with_all(attack, folder, world))
-        return self._alone(attack, ring, folder, world)
+            return self._loop.run(
+                self._by_code(attack, world) if attack.code else self._by_steps(attack, world)
+            )
+        return self._alone(attack, ring, world)
+
+    def _copy(self, world: str) -> Path:
+        return self._worlds.copy(world, self._folder / f"{next(self._numbers)}")
 
     # all rings
 
-    async def _with_all(self, attack: Attack, folder: Path, world: str) -> Seen:
-        told = Told()
+    async def _by_code(self, attack: Attack, world: str) -> Seen:
+        """Python, in an application of its own."""
+        assert attack.code is not None
+        told, folder = Told(), self._copy(world)
         path = folder / "data.sqlite"
         async with opened(folder, self._worlds.keys(world), world) as app, asyncio.timeout(_SECONDS):
             before = state_of(path)
-            book = app.guard._planner.book
-            secrets = (book.secret, book.tag)
-            if attack.code is not None:
-                with told.trying():
-                    await attack.code(app, told)
-            else:
-                async with app.own():
-                    for step in attack.steps:
-                        await told.run(app.guard.run(step.sql, _arguments(step, path), app.engine.scope))
-        return Seen(world, told.items, before, state_of(path), secrets, _said(attack))
+            with told.trying():
+                await attack.code(app, told)
+        return Seen(world, told.items, before, state_of(path), _secrets(app))
+
+    async def _by_steps(self, attack: Attack, world: str) -> Seen:
+        """Statements, in an application that goes on from attack to attack until one changes something."""
+        app, before = await self._app(world)
+        path, told = app.folder / "data.sqlite", Told()
+        async with asyncio.timeout(_SECONDS), app.own():
+            for step in attack.steps:
+                await told.run(app.guard.run(step.sql, _arguments(step, path), app.engine.scope))
+        after = state_of(path)
+        if is_as_before(before, after):
+            self._running[world] = (self._running[world][0], app, after)
+        else:
+            await self._stop(world)
+        return Seen(world, told.items, before, after, _secrets(app), _said(attack))
+
+    async def _app(self, world: str) -> tuple[World, State]:
+        if world not in self._running:
+            stack, folder = contextlib.AsyncExitStack(), self._copy(world)
+            app = await stack.enter_async_context(opened(folder, self._worlds.keys(world), world))
+            self._running[world] = (stack, app, state_of(folder / "data.sqlite"))
+        _, app, state = self._running[world]
+        return app, state
+
+    async def _stop(self, world: str) -> None:
+        stack, _, _ = self._running.pop(world)
+        await stack.aclose()
 
     # one ring alone, or none
 
-    def _alone(self, attack: Attack, ring: Ring, folder: Path, world: str) -> Seen:
-        path, told = folder / "data.sqlite", Told()
-        put_around(path)
-        before = state_of(path)
+    def _alone(self, attack: Attack, ring: Ring, world: str) -> Seen:
+        path, told = self._copy(world) / "data.sqlite", Told()
+        if world not in self._before:
+            self._before[world] = state_of(path)
+        before = self._before[world]
         with contextlib.closing(connect(path)) as connection:
             connection.execute("PRAGMA synchronous=OFF")
+            if ring == "three":
+                self._ring.prepare(connection)
             run = self._runner(ring, world)
             for step in attack.steps:
                 with told.trying():
                     told.add(run(connection, Step(step.sql, _arguments(step, path))))
-            after = state_of(path, connection)
-        return Seen(world, told.items, before, after, (self._book.secret, self._book.tag), _said(attack))
+            after = state_of(path, connection, self._ring.secret)
+        return Seen(
+            world,
+            told.items,
+            before,
+            after,
+            (self._book.secret, self._book.tag, self._ring.secret),
+            _said(attack),
+        )
 
     def _runner(self, ring: Ring, world: str) -> _Run:
         if ring == "one":
             return self._shaped(world)
         if ring == "two":
             return self._read
-        if ring == "three":
-            raise _NotApplicable  # not built yet
-        return _plain
+        return self._watched if ring == "three" else _plain
 
     def _read(self, connection: sqlite3.Connection, step: Step) -> Any:
         """Ring two: read, or refused."""
         parse(step.sql, self._catalog)
         return _plain(connection, step)
+
+    def _watched(self, connection: sqlite3.Connection, step: Step) -> Any:
+        """Ring three: the connection's authorizer and the tables' triggers say what the text may do."""
+        view = self._book.view(self._handle, NOW)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            answer = alone_on(connection, self._ring, view, values_of(ANN, None, NOW), step.sql, step.args)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return answer
 
     def _shaped(self, world: str) -> _Run:
         """Ring one: shadowed, or (what writes) shaped from its tree."""
@@ -190,6 +247,11 @@ class Lab:
         return answer
 
 
+def _secrets(app: World) -> tuple[str, ...]:
+    book = app.guard._planner.book
+    return book.secret, book.tag, app.guard._ring.secret
+
+
 def _said(attack: Attack) -> str:
     return "\n".join(f"{step.sql} {step.args!r}" for step in attack.steps)
 
@@ -216,5 +278,5 @@ def _opened(value: Any, tag: str) -> Any:
 @contextlib.contextmanager
 def lab(folder: Path) -> Iterator[Lab]:
     """A laboratory with worlds of its own."""
-    with worlds() as made:
-        yield Lab(made, folder)
+    with worlds() as made, contextlib.closing(Lab(made, folder)) as made_lab:
+        yield made_lab

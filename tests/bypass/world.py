@@ -49,7 +49,7 @@ from gptimage_core.policy.timeline import Timeline, single
 from gptimage_core.store import denials, state
 from gptimage_core.store.ledger import NegativeLedger
 
-__all__ = ["ANN", "BOB", "CANARIES", "NOW", "World", "Worlds", "opened", "put_around", "timeline", "worlds"]
+__all__ = ["ANN", "BOB", "CANARIES", "NOW", "World", "Worlds", "opened", "timeline", "worlds"]
 
 NOW = 1_790_000_000_000_000
 ANN, BOB = Actor.subject("ann"), Actor.subject("bob")
@@ -275,7 +275,7 @@ class World:
 
 @contextlib.asynccontextmanager
 async def opened(folder: Path, keys: Path, name: str, *, around: bool = True) -> AsyncIterator[World]:
-    """The world in this folder, started; with what lies beside the governed tables put there after it."""
+    """The world in this folder, started. `around`: it has what lies beside the governed tables."""
     engine = GovernedSQLite(folder / "data.sqlite", readers=2)
     ledger = NegativeLedger(folder.with_name("ledger"))
     tables = tables_on(engine)
@@ -289,9 +289,8 @@ async def opened(folder: Path, keys: Path, name: str, *, around: bool = True) ->
         ledger=ledger,
         keys=keys,
         clock=FixedClock(NOW),
+        accept={"view:every_picture": "what lies around is there to be attacked"} if around else None,
     )
-    if around:
-        put_around(folder / "data.sqlite")
     try:
         yield World(name, folder, engine, guard, ledger, tables)
     finally:
@@ -300,11 +299,11 @@ async def opened(folder: Path, keys: Path, name: str, *, around: bool = True) ->
         ledger.close()
 
 
-def put_around(path: Path) -> None:
+def _put_around(path: Path) -> None:
     """Make the views, indexes and tables of `AROUND` in the database file."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA synchronous=OFF")
         connection.executescript(f"BEGIN; {AROUND} COMMIT;")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 async def _seen(world: World) -> None:
@@ -401,6 +400,7 @@ def worlds() -> Iterator[Worlds]:
             async with opened(folder, made.keys(name), name, around=False) as world:
                 await _hidden(world)
             _unsaid(folder / "data.sqlite", name)
+            _put_around(folder / "data.sqlite")
         return made
 
     with TemporaryDirectory(prefix="bypass") as folder:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_access", "judge"]
 
+_BY_STATEMENT = frozenset({"create", "update", "correct", "delete"})
 _OBLIGATIONS = tuple(field.name for field in fields(Obligation))
 _BUILT_IN_FACTS = frozenset(
     {
@@ -62,6 +63,11 @@ def check_access(
         raise GuardError(f"the policy has no purpose `{purpose}`{_meant(purpose, document.purpose)}")
     if operation is not None and operation not in OPERATIONS:
         raise GuardError(f"`{operation}` is no operation{_meant(operation, OPERATIONS)}")
+    if operation in _BY_STATEMENT:
+        raise GuardError(
+            f"`{operation}` is what a statement does, not what reading is for: a SELECT would show whatever "
+            "may be changed; leave `operation` out"
+        )
     if recipient is not None and recipient not in document.recipient:
         raise GuardError(f"the policy has no recipient `{recipient}`{_meant(recipient, document.recipient)}")
     if operation in SHARING and recipient is None:

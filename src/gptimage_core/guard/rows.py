@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from gptimage_core.errors import KeyErased
+from gptimage_core.errors import GuardError, KeyErased
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.statements import tagged
 from gptimage_core.guard.statements.catalog import Catalog
@@ -60,6 +60,7 @@ class Reader:
             if output.withheld == "always":
                 self._fixes.append((index, _withheld, key))
             elif output.sealed:
+                _refuse_converter(output.name)
                 self._fixes.append(
                     (index, self._open_or_withhold if output.withheld == "if_null" else self._open, key)
                 )
@@ -133,6 +134,16 @@ class Reader:
         except KeyErased:
             # Its key is destroyed: the value is gone, whatever still stands in the row.
             return WITHHELD
+
+
+def _refuse_converter(name: str) -> None:
+    """sqlite3 hands a column called `x [DATE]` to a converter, whose error would show the sealed value and
+    its tag before they are opened here."""
+    if "[" in name:
+        raise GuardError(
+            f"`{name}` asks for a converter, and the field is sealed: leave the brackets out and convert the "
+            "value in Python"
+        )
 
 
 def _pairs_of(key: Any, people: Sequence[Any]) -> list[tuple[str, str | None]]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from tests.bypass.attack import Attack, Family
+from tests.bypass.catalogue.accesses import ACCESSES
+from tests.bypass.catalogue.connections import CONNECTIONS
 from tests.bypass.catalogue.fields import SEALED, WITHHELD
+from tests.bypass.catalogue.handles import HANDLES, MAINTENANCE, TRANSACTIONS
 from tests.bypass.catalogue.names import NAMES, SCHEMA
+from tests.bypass.catalogue.nothing import FILE, NOTHING
 from tests.bypass.catalogue.oracles import COUNTING, ERRORS
+from tests.bypass.catalogue.queries import QUERIES
 from tests.bypass.catalogue.writes import CONFLICTS, WRITES
 from tests.bypass.catalogue.writing_text import OWN_NAMES, TEXT
 
@@ -13,6 +18,7 @@ __all__ = ["FAMILIES", "OPEN", "attacks"]
 
 FAMILIES: tuple[Family, ...] = (
     NAMES, SCHEMA, TEXT, OWN_NAMES, COUNTING, ERRORS, WITHHELD, SEALED, WRITES, CONFLICTS,
+    QUERIES, ACCESSES, CONNECTIONS, HANDLES, TRANSACTIONS, MAINTENANCE, FILE, NOTHING,
 )  # fmt: skip
 
 OPEN: dict[str, str] = {

@@ -301,7 +301,7 @@ sql(
 sql("note-like", "a search in the sealed", "SELECT id FROM picture WHERE note LIKE 'gpv1:%'", after=FIELD)
 sql("note-order", "an order by the sealed", "SELECT id FROM picture ORDER BY note", after=FIELD)
 sql("note-group", "groups by the sealed", "SELECT count(*) FROM picture GROUP BY note", after=FIELD)
-sql("note-max", "the largest of the sealed", "SELECT max(note) FROM picture", after=FIELD)
+sql("note-sizes", "the size of all that is sealed", "SELECT total(length(note)) FROM picture", after=FIELD)
 sql(
     "note-concat",
     "the sealed behind a letter, so that its mark is not in front",
