@@ -17,7 +17,6 @@ from tests.support.piccolo_world import WHO, number, plain
 
 from gptimage_core.errors import GptimageError, GuardError
 
-
 _SUITS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
