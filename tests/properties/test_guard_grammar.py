@@ -67,10 +67,8 @@ def test_what_is_accepted_runs_and_is_written_the_same_when_read_again(seed: int
     if _runs(sql):
         body = parse(sql, CATALOG).body
         assert isinstance(body, nodes.Query)
-        if sql.startswith("WITH"):
-            return
         written = Renderer(lambda index: "?", lambda entry: quote(entry.name)).query(body)
-        if '"gp:ok"' in written or "LIKE CASE" in written:
+        if '"gp:' in written or "LIKE CASE" in written:
             return  # the guard's own additions are not for users to write
         again = parse(written, CATALOG).body
         assert isinstance(again, nodes.Query)

@@ -11,10 +11,10 @@ from typing import NamedTuple, TypeAlias
 
 from tests.support.guard_world import TABLES
 
-__all__ = ["Write", "Writer"]
+__all__ = ["COLUMNS", "SEALED", "Scope", "Write", "Writer"]
 
-_COLUMNS = {table.name: tuple(c.name for c in table.columns if not c.sealed) for table in TABLES}
-_SEALED = {"image": "prompt", "reference": "what"}
+COLUMNS = {table.name: tuple(c.name for c in table.columns if not c.sealed) for table in TABLES}
+SEALED = {"image": "prompt", "reference": "what"}
 _SETTABLE = {"image": ("note", "starred", "credits"), "account": ("name", "level"), "reference": ("size",)}
 _IDENTIFIERS = frozenset(c.name for t in TABLES for c in t.columns if c.category == "identifier")
 _LITERALS = (
@@ -37,7 +37,7 @@ _LITERALS = (
 _GIVEN = (None, 0, 1, 2, "a", "ab", "u1", "u2", "i1", "i2", "%a%", "3")
 
 
-_Scope: TypeAlias = list[tuple[str, tuple[str, ...]]]
+Scope: TypeAlias = list[tuple[str, tuple[str, ...]]]
 """Aliases and their columns."""
 
 
@@ -64,7 +64,7 @@ class Writer:
         self.names = 0
         self.reads: set[tuple[str, str]] = set()
         """Aliases and columns that were written so far."""
-        self.ctes: _Scope = []
+        self.ctes: Scope = []
 
     # small things
 
@@ -84,7 +84,7 @@ class Writer:
             return f"\x01{len(self.given) - 1}\x01"
         return self.one(*_LITERALS)
 
-    def column(self, scope: _Scope) -> str:
+    def column(self, scope: Scope) -> str:
         alias, columns = self.rng.choice(scope)
         name = self.rng.choice(columns)
         self.reads.add((alias, name))
@@ -94,7 +94,7 @@ class Writer:
 
     # expressions
 
-    def expr(self, scope: _Scope, depth: int = 2) -> str:
+    def expr(self, scope: Scope, depth: int = 2) -> str:
         if depth <= 0 or self.chance(0.3):
             return self.column(scope) if scope and self.chance(0.7) else self.value()
         less = depth - 1
@@ -122,7 +122,7 @@ class Writer:
             return f"replace({self.expr(scope, less)}, 'a', {self.expr(scope, less)})"
         return self.column(scope) if scope else self.value()
 
-    def condition(self, scope: _Scope, depth: int = 2) -> str:
+    def condition(self, scope: Scope, depth: int = 2) -> str:
         less = depth - 1
         kind = self.rng.randrange(13) if depth > 0 else self.rng.randrange(5)
         if kind in (7, 8):
@@ -148,20 +148,20 @@ class Writer:
             return f"{left} {self.one('', 'NOT ')}IN ({self.subquery(scope)})"
         return f"{left} = {self.expr(scope, 0)} COLLATE NOCASE"
 
-    def subquery(self, outer: _Scope) -> str:
+    def subquery(self, outer: Scope) -> str:
         table, alias = self.rng.choice(TABLES).name, self.fresh()
-        scope = [(alias, _COLUMNS[table])]
+        scope = [(alias, COLUMNS[table])]
         where = (
             f" WHERE {self.condition(scope + (outer if self.chance(0.5) else []), 1)}"
             if self.chance(0.8)
             else ""
         )
-        return f"SELECT {alias}.{self.rng.choice(_COLUMNS[table])} FROM {table} {alias}{where}"
+        return f"SELECT {alias}.{self.rng.choice(COLUMNS[table])} FROM {table} {alias}{where}"
 
-    def scalar(self, outer: _Scope) -> str:
+    def scalar(self, outer: Scope) -> str:
         table, alias = self.rng.choice(TABLES).name, self.fresh()
-        scope = [(alias, _COLUMNS[table])]
-        column = f"{alias}.{self.rng.choice(_COLUMNS[table])}"
+        scope = [(alias, COLUMNS[table])]
+        column = f"{alias}.{self.rng.choice(COLUMNS[table])}"
         where = f" WHERE {self.condition(scope + (outer if self.chance(0.5) else []), 1)}"
         if self.chance(0.5):
             return f"SELECT {self.one('count', 'max', 'min')}({column}) FROM {table} {alias}{where}"
@@ -182,11 +182,11 @@ class Writer:
         table = self.rng.choice(TABLES).name
         written = self.one(table, f'"{table}"', table.upper(), f"[{table}]")
         if self.chance(0.3):
-            return written, table, _COLUMNS[table], _SEALED.get(table)
+            return written, table, COLUMNS[table], SEALED.get(table)
         alias = self.fresh()
-        return f"{written}{self.one(' ', ' AS ')}{alias}", alias, _COLUMNS[table], _SEALED.get(table)
+        return f"{written}{self.one(' ', ' AS ')}{alias}", alias, COLUMNS[table], SEALED.get(table)
 
-    def sources(self, depth: int) -> tuple[str, _Scope, list[str]]:
+    def sources(self, depth: int) -> tuple[str, Scope, list[str]]:
         sql, alias, columns, sealed = self.source(depth)
         scope = [(alias, columns)]
         hidden = [f"{alias}.{sealed}"] if sealed else []
@@ -223,7 +223,7 @@ class Writer:
         named = ", ".join(f"{item} AS {name}" for item, name in zip(items, columns, strict=True))
         return f"SELECT {distinct}{named} FROM {sql}{where}{after}", columns
 
-    def aggregate(self, scope: _Scope) -> str:
+    def aggregate(self, scope: Scope) -> str:
         if self.chance(0.3):
             return "count(*)"
         name = self.one("count", "sum", "min", "max", "total", "count(DISTINCT", "sum(DISTINCT")
@@ -231,7 +231,7 @@ class Writer:
         text = f"{name} {inner})" if "(" in name else f"{name}({inner})"
         return f"{text} FILTER (WHERE {self.condition(scope, 1)})" if self.chance(0.2) else text
 
-    def grouped(self, scope: _Scope, width: int) -> tuple[list[str], str]:
+    def grouped(self, scope: Scope, width: int) -> tuple[list[str], str]:
         group = [self.column(scope) for _ in range(self.rng.randint(0, 2))]
         keys = [self.rng.choice(group) if group and self.chance(0.5) else "" for _ in range(width)]
         items = [key or self.aggregate(scope) for key in keys]
@@ -244,14 +244,18 @@ class Writer:
                 after += f" AND {self.rng.choice(group)} IS NOT {self.value()}"
         return items, after
 
+    def front(self) -> str:
+        """A WITH, or nothing."""
+        if not self.chance(0.2):
+            return ""
+        name = self.fresh()
+        sql, columns = self.core(1)
+        self.ctes.append((name, columns))
+        return f"WITH {name} AS ({sql}) "
+
     def select(self) -> tuple[str, list[object], bool]:
         """SQL, arguments, and whether the order of the rows is part of the answer."""
-        front = ""
-        if self.chance(0.2):
-            name = self.fresh()
-            sql, columns = self.core(1)
-            front = f"WITH {name} AS ({sql}) "
-            self.ctes.append((name, columns))
+        front = self.front()
         limited = self.chance(0.25)
         sql, columns = self.core(2, shows=not limited)
         if self.chance(0.15):
@@ -279,9 +283,9 @@ class Writer:
     def where(self, table: str) -> tuple[str, bool]:
         """A condition over a written table (its subqueries stay with the others), and whether it reads of the
         table nothing but identifiers."""
-        scope = [(table, _COLUMNS[table])]
+        scope = [(table, COLUMNS[table])]
         if self.chance(0.3):
-            scope = [(table, tuple(c for c in _COLUMNS[table] if c in _IDENTIFIERS))]
+            scope = [(table, tuple(c for c in COLUMNS[table] if c in _IDENTIFIERS))]
         while True:
             self.reads.clear()
             condition = self.condition(scope, 1)

@@ -106,12 +106,7 @@ _reading_rows.works(
     picture.to_dict(Picture.id, Picture.title.as_alias('t'))
 """,
 )
-_reading_rows.refused(
-    "readable names",
-    "await Picture.select(Picture.id, Picture.get_readable())",
-    "PRINTF",
-    "select the columns, format them in Python",
-)
+_reading_rows.works("readable names", "await Picture.select(Picture.id, Picture.get_readable())")
 _reading_rows.absent(
     "lock rows", "await Picture.select().lock_rows()", "PostgreSQL only; a transaction holds the writer"
 )

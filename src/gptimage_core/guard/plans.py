@@ -26,6 +26,7 @@ from gptimage_core.guard.sqlite.ring import Grant, Ring
 from gptimage_core.guard.statements import nodes
 from gptimage_core.guard.statements.aggregates import refuse_other_than_figures
 from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.functions import is_clock
 from gptimage_core.guard.statements.grammar import parse
 from gptimage_core.guard.statements.profile import Profile
 from gptimage_core.guard.statements.render import quote
@@ -85,6 +86,7 @@ class Plan(Struct, frozen=True):
     takes: int = 0
     grant: Grant | None = None
     reads: Grant | None = None
+    clocked: tuple[int, ...] = ()
 
 
 class Planner:
@@ -105,6 +107,10 @@ class Planner:
             plan = self._keep(view, sql, self._make(view, sql, (), False))
         if len(args) != plan.takes:
             raise GuardError(f"the statement has {plan.takes} `?` and {len(args)} arguments were given")
+        for at in plan.clocked:
+            if is_clock(args[at]):
+                message = f"argument {at + 1}, `{args[at]!s}`, is a hidden clock in a date function"
+                raise GuardError(f"{message}; pass the instant")
         if plan.verb == "UPDATE":
             return self._of_update(view, sql, args, plan)
         return plan
@@ -193,6 +199,7 @@ class Planner:
             takes=takes,
             grant=self._ring.grant(view, variant, shaped.verb, entry),
             reads=self._ring.grant(view, variant, "SELECT", None),
+            clocked=tuple(sorted(tree.clocked)),
         )
 
     def _basis(

@@ -149,7 +149,7 @@ class Reads(Terms):
             return f"SELECT {self._items(items, unnamed)}", _columns(width)
         sql, scope = self.sources(depth)
         seen = [*scope, *outer] if self.chance(0.5) else scope
-        where = f" WHERE {self.condition(seen, 2)}" if self.chance(0.65) else ""
+        where = f" WHERE {self.condition(seen, 2)}" if self.chance(0.5) else ""
         if self.chance(0.25):
             items, after = self._grouped(scope, seen, width)
             return f"SELECT {self._items(items, unnamed)} FROM {sql}{where}{after}", _columns(width)

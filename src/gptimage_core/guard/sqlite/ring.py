@@ -30,8 +30,8 @@ from gptimage_core.guard.sqlite.authorizer import Own, Permitted
 from gptimage_core.guard.sqlite.context import ANY, CUTS, NONE, Context
 from gptimage_core.guard.sqlite.rules import Kind, RuleSet, base
 from gptimage_core.guard.sqlite.schema import Schema, read_schema
-from gptimage_core.guard.statements import words
 from gptimage_core.guard.statements.catalog import Catalog, Entry, fold
+from gptimage_core.guard.statements.functions import LISTED
 from gptimage_core.guard.statements.profile import WITHHELD, TableAccess
 from gptimage_core.store.watched import WatchedConnection, Work
 
@@ -157,13 +157,7 @@ class Ring:
             | {fold(c.name) for c in e.table.columns if c.fact is not None or c.role is not None}
             for e in catalog.entries
         }
-        self._functions = _OPERATORS | frozenset(catalog.functions).union(
-            *(
-                names
-                for name in ("TOTAL", "RAISING", "AGGREGATES", "WINDOWS")
-                if (names := getattr(words, name, ()))
-            )
-        )
+        self._functions = _OPERATORS | catalog.functions | LISTED
         self.idle = _Core(f"{self.secret} idle", Own(self.secret, facts, False, True))
         self._fence = Own(self.secret, self._technical, True, False)
         self._own = _Open(f"{self.secret} own")

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from gptimage_core.guard.statements import nodes as n
-from gptimage_core.guard.statements.parser import Parser
-from gptimage_core.guard.statements.words import (
-    AGGREGATES,
-    COLLATIONS,
-    INSTEAD,
-    RAISING,
-    RESERVED,
-    TOTAL,
-    TYPES,
-)
+from gptimage_core.guard.statements.calls import Calls
+from gptimage_core.guard.statements.words import COLLATIONS, RESERVED, TYPE_WORDS, TYPES
 
 __all__ = ["Expressions"]
 
@@ -30,13 +21,11 @@ _TIERS: tuple[frozenset[str], ...] = (
 _TIGHTER = {op: tier for tier, ops in enumerate(_TIERS) for op in ops}
 _PREDICATES = frozenset({"IS", "IN", "LIKE", "GLOB", "BETWEEN", "ISNULL", "NOTNULL", "NOT"})
 _NO_CLOCK = frozenset({"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"})
-_LISTED = frozenset({*TOTAL, *RAISING, *AGGREGATES})
 _LONGEST_PATTERN = 12_500
-_CLOCKED = frozenset({"date", "time", "datetime", "julianday", "unixepoch", "strftime"})
 
 
-class Expressions(Parser):
-    """The expression half of the grammar. `query` is the other half's."""
+class Expressions(Calls):
+    """The expression half of the grammar, but for calls (`Calls`); `query` is the other half's."""
 
     def query(self) -> n.Query:
         raise AssertionError("the grammar gives it")
@@ -94,8 +83,9 @@ class Expressions(Parser):
             return n.IsNull(left, True)
         if self.take_word("IS"):
             negated = self.take_word("NOT")
-            if self.is_word("DISTINCT"):
-                raise self.refused("write `IS` or `IS NOT` instead of `IS [NOT] DISTINCT FROM`")
+            if self.take_word("DISTINCT"):  # the standard's words for the same
+                self.expect_word("FROM")
+                negated = not negated
             right = self._tier(0)
             if isinstance(right, n.Literal) and right.sql == "NULL":
                 return n.IsNull(left, negated)
@@ -132,18 +122,12 @@ class Expressions(Parser):
             raise self.refused(f"a pattern is at most {_LONGEST_PATTERN} characters long", at)
         escape = None
         if self.take_word("ESCAPE"):
-            token = self.token
-            escape = token.value.replace("''", "'")[1:-1] if token.kind == "text" else ""
-            if len(token.value.replace("''", "'")) != 3 or op == "GLOB":
-                raise self.refused("ESCAPE takes one character, written as a text: `ESCAPE '\\'`")
-            self.i += 1
+            place = self.token.at
+            escape = self._tier(0)
+            wrong = isinstance(escape, n.Literal) and len(str(escape.value)) != 1
+            if wrong or op == "GLOB":
+                raise self.refused("ESCAPE takes one character and goes with LIKE: `ESCAPE '\\'`", place)
         return n.Like(op, left, pattern, escape, negated)
-
-    def list_of(self, one: Callable[[], n.Expr]) -> list[n.Expr]:
-        out = [one()]
-        while self.take_op(","):
-            out.append(one())
-        return out
 
     def _tier(self, tier: int) -> n.Expr:
         """Binary operators by precedence climbing."""
@@ -211,8 +195,8 @@ class Expressions(Parser):
             inner: n.Expr = n.Scalar(self.query())
         else:
             inner = self.expression()
-            if self.is_op(","):
-                raise self.refused("row values are not read; compare the columns one by one")
+            if self.take_op(","):
+                inner = n.Row([inner, *self.list_of(self.expression)], token.at)
         self.expect_op(")")
         return inner
 
@@ -226,9 +210,10 @@ class Expressions(Parser):
             if value >= 2**64:
                 raise self.refused("a hexadecimal number has at most 16 digits", at)
             return n.Literal(text, value - 2**64 if value >= 2**63 else value, at)
+        text = text.replace("_", "")
         if re.fullmatch("0*[0-9]{1,19}", text) and int(text[-19:]) < 2**63:
             return n.Literal(text, int(text[-19:]), at)
-        return n.Literal(text, float(text), at)
+        return n.Literal(text, float(text), at)  # beyond 64 bits a number is a real, as SQLite has it
 
     def _word(self, upper: str) -> n.Expr:
         at = self.token.at
@@ -275,18 +260,39 @@ class Expressions(Parser):
         self.expect_op("(")
         operand = self.expression()
         self.expect_word("AS")
-        type_name = self.name("a type").upper()
+        at, words = self.token.at, list[str]()
+        while self.token.kind in ("word", "name") and self.token.value.upper() in TYPE_WORDS:
+            words.append(self.token.value.upper())
+            self.i += 1
+        type_name = " ".join(words)
         if type_name not in TYPES:
-            raise self.refused(f"CAST to `{type_name}` is not listed; use {', '.join(sorted(TYPES))}")
+            listed = type_name or self.token.value
+            raise self.refused(f"CAST to `{listed}` is not listed; use {', '.join(sorted(TYPES))}", at)
+        if self.take_op("("):
+            sizes = [self._size()]
+            if self.take_op(","):
+                sizes.append(self._size())
+            self.expect_op(")")
+            type_name += f"({', '.join(sizes)})"
         self.expect_op(")")
         return n.Cast(operand, type_name)
+
+    def _size(self) -> str:
+        token = self.token
+        if token.kind != "number" or not token.value.isdigit() or len(token.value) > 9:
+            raise self.refused("a type's size is a whole number")
+        self.i += 1
+        return token.value
 
     def _column_or_call(self) -> n.Expr:
         at = self.token.at
         bare = self.token.kind == "word"
-        name = self.name("a column") if not bare or self.token.upper in RESERVED else self._step()
+        reserved = self.token.upper in RESERVED and self.token.upper not in ("LIKE", "GLOB")
+        name = self.name("a column") if not bare or reserved else self._step()
         if self.is_op("("):
-            return self._call(name, at)
+            return self.call(name, at)
+        if bare and self.tokens[self.i - 1].upper in RESERVED:
+            raise self.refused("expected an expression", at)
         if not self.take_op("."):
             return n.ColumnRef(None, name, at)
         column = self.name("a column")
@@ -297,57 +303,3 @@ class Expressions(Parser):
     def _step(self) -> str:
         self.i += 1
         return self.tokens[self.i - 1].value
-
-    def _call(self, name: str, at: int) -> n.Expr:
-        function = name.lower()
-        self.expect_op("(")
-        if function not in _LISTED and function not in self.catalog.functions:
-            instead = INSTEAD.get(function, "compute it in Python, or let the guard list it")
-            raise self.refused(f"the function `{name}` is not listed; {instead}", at)
-        star = self.take_op("*")
-        distinct = not star and self.take_word("DISTINCT")
-        args = [] if star or self.is_op(")") else self.list_of(self.expression)
-        if self.is_word("ORDER"):
-            raise self.refused("ORDER BY inside a function is not read; order the rows")
-        self.expect_op(")")
-        call = self._make_call(function, args, star, distinct, at)
-        if self.take_word("FILTER"):
-            if call.kind != "aggregate":
-                raise self.refused("FILTER goes with count, sum and the like", at)
-            self.expect_op("(")
-            self.expect_word("WHERE")
-            call.filter = self.expression()
-            self.expect_op(")")
-        if self.is_word("OVER"):
-            raise self.refused("window functions are not governed yet; compute over the rows in Python")
-        return call
-
-    def _make_call(self, name: str, args: list[n.Expr], star: bool, distinct: bool, at: int) -> n.Call:
-        aggregate = name in AGGREGATES and not (name in ("min", "max") and len(args) > 1)
-        if (star and name != "count") or (distinct and not (aggregate and len(args) == 1)):
-            raise self.refused(f"`{name}` does not take this", at)
-        if aggregate:
-            low, high = AGGREGATES[name]
-            low = 0 if star else low
-            low = max(low, 0 if star or name == "count" else 1)
-        elif name in ("min", "max"):
-            low, high = 2, 100
-        else:
-            low, high = TOTAL.get(name) or RAISING.get(name) or (0, 100)
-        if not low <= len(args) <= high:
-            raise self.refused(f"`{name}` takes {low} to {high} arguments, not {len(args)}", at)
-        if name in _CLOCKED:
-            self._no_clock(name, args, at)
-        kind = "aggregate" if aggregate else "total" if name in TOTAL or name in ("min", "max") else "raising"
-        return n.Call(name, kind, args, star, distinct, None, at)  # type: ignore[arg-type]  # one of the three
-
-    def _no_clock(self, name: str, args: list[n.Expr], at: int) -> None:
-        for arg in args:
-            if (
-                isinstance(arg, n.Literal)
-                and isinstance(arg.value, str)
-                and arg.value.strip().lower() in ("now", "localtime", "utc")
-            ):
-                raise self.refused(
-                    f"`{name}` with `{arg.value}` is a hidden clock; pass the instant as a parameter", at
-                )

@@ -55,9 +55,10 @@ class _Statements(Writes):
         verb: Verb = "SELECT"
         body: n.Query | n.Insert | n.Update | n.Delete
         if self.take_word("WITH"):
-            ctes = self._with()
+            ctes = self.tables_with()
         if self.is_word("SELECT") or self.is_word("VALUES"):
             body = self.query()
+            body.ctes, ctes = ctes, []
         elif ctes:
             raise self.refused("WITH goes in front of SELECT only; put the subquery into WHERE")
         elif self.take_word("INSERT"):

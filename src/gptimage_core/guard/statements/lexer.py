@@ -1,7 +1,7 @@
 """The tokens of one SQLite statement. What the guard does not know as a token is refused, not skipped.
 
 Whitespace is SQLite's own (space, tab, line feed, form feed, carriage return) and no other. Comments are
-refused: they carry nothing, and lexers differ over them. Every accepted statement is written anew from its
+dropped and never reach the database. Every accepted statement is written anew from its
 tree, so a difference between this lexer and SQLite's cannot smuggle anything: at worst it is a syntax error.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from gptimage_core.errors import GuardError
 
-__all__ = ["LONGEST", "Token", "lex", "refused"]
+__all__ = ["LONGEST", "Token", "lex", "refused", "without_comments"]
 
 Kind: TypeAlias = Literal["word", "name", "text", "blob", "number", "?", "op", "end"]
 
@@ -24,10 +24,12 @@ _TOKEN = re.compile(
     (?P<space>[ \t\n\f\r]+)
   | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*)
   | (?P<name>"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`|\[[^\]]*\])
-  | (?P<number>(?:0[xX][0-9A-Fa-f]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+  | (?P<number>(?:0[xX][0-9A-Fa-f]+|[0-9]+(?:_[0-9]+)+
+      |(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
       (?![A-Za-z0-9_$\u0080-\U0010ffff]))
   | (?P<text>'[^']*(?:''[^']*)*')
-  | (?P<comment>--|/\*)
+  | (?P<comment>--[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)
+  | (?P<unclosed>/\*)
   | (?P<op>->>|->|\|\||<<|>>|<=|>=|==|!=|<>|[=<>+\-*/%&|~(),.;])
   | (?P<parameter>\?[0-9]+|[:@$\#][A-Za-z0-9_$:]*)
   | (?P<question>\?)
@@ -77,8 +79,8 @@ def lex(sql: str) -> list[Token]:
             add(Token(kind, value, at))  # type: ignore[arg-type]  # the regular expression's own group names
         elif kind == "question":
             add(Token("?", value, at))
-        elif kind == "comment":
-            raise refused("a comment cannot stand in a governed statement; leave it out", sql, at)
+        elif kind == "unclosed":
+            raise refused("a comment is left open; close it with `*/`, or leave it out", sql, at)
         elif kind == "parameter":
             if sql.startswith("#>", at):
                 raise refused(
@@ -88,6 +90,15 @@ def lex(sql: str) -> list[Token]:
         at = end
     add(Token("end", "", length))
     return tokens
+
+
+def without_comments(sql: str, start: int, end: int) -> str:
+    """What stands between two places of a text that has been lexed, comments left out."""
+    text = sql[start:end]
+    if "--" not in text and "/*" not in text:
+        return text
+    kept = [found.group() for found in _TOKEN.finditer(text) if found.lastgroup != "comment"]
+    return "".join(kept)
 
 
 def _check_text(sql: str) -> None:

@@ -35,7 +35,10 @@ class Parameter(Node):
 
 
 class ColumnRef(Node):
-    """A column by name; resolved: the `source` it comes from and what that gives, or the output it names."""
+    """A column by name; resolved: the `source` it comes from and what that gives, or the output it names.
+
+    `merged`: the columns that a FULL JOIN … USING makes one; the first that is not NULL is the value.
+    """
 
     qualifier: str | None
     name: str
@@ -43,6 +46,7 @@ class ColumnRef(Node):
     source: Source | None = None
     provided: Provided | None = None
     output: Expr | None = None
+    merged: list[ColumnRef] = []
 
 
 class Unary(Node):
@@ -78,12 +82,12 @@ class Between(Node):
 
 
 class Like(Node):
-    """LIKE or GLOB. `escape` is one character."""
+    """LIKE or GLOB. `escape` gives one character."""
 
     op: str
     operand: Expr
     pattern: Expr
-    escape: str | None
+    escape: Expr | None
     negated: bool
 
 
@@ -122,22 +126,58 @@ class Collate(Node):
     collation: str
 
 
+class Row(Node):
+    """`(a, b)`: beside a comparison, IN or BETWEEN only."""
+
+    items: list[Expr]
+    at: int
+
+
+class Bound(Node):
+    """Where a window's frame begins or ends. `text` with `{}` where the number of rows stands."""
+
+    text: str
+    rows: Expr | None = None
+
+
+class Frame(Node):
+    unit: str
+    start: Bound
+    end: Bound | None
+    exclude: str
+
+
+class Window(Node):
+    """OVER (…), one of WINDOW, or (`whole`) just the name of one. `base` is a window that it adds to."""
+
+    base: str | None
+    whole: bool
+    partition: list[Expr]
+    order: list[Order]
+    frame: Frame | None
+    at: int
+
+
 class Call(Node):
-    """A function. `kind`: `total` never raises, `raising` might, `aggregate` sums up rows."""
+    """A function. `kind`: `total` never raises, `raising` might, `aggregate` sums up rows, `window` looks at
+    the rows around, `over` which. `clocked`: the database would take some texts among its arguments for the
+    present instant."""
 
     name: str
-    kind: Choice["total", "raising", "aggregate"]
+    kind: Choice["total", "raising", "aggregate", "window"]
     args: list[Expr]
     star: bool
     distinct: bool
     filter: Expr | None
     at: int
     guards: list[Source] | None = None
+    over: Window | None = None
+    clocked: bool = False
 
 
 Expr: TypeAlias = (
     Literal | Parameter | ColumnRef | Unary | Binary | Logic | IsNull | Between | Like | In | Exists | Scalar
-    | Case | Cast | Collate | Call
+    | Case | Cast | Collate | Row | Call
 )  # fmt: skip
 
 
@@ -149,18 +189,24 @@ class Star(Node):
 
 
 class Item(Node):
-    """One expression of a select list; `label` is the name SQLite would give it."""
+    """One expression of a select list; `label` is the name SQLite would give it.
+
+    Resolved: `raises`: it might fail; `over_rows`: it is made of several rows, by an aggregate or a window.
+    """
 
     expr: Expr
     alias: str | None
     label: str
     raises: bool = False
+    over_rows: Choice["", "aggregate", "window"] = ""
 
 
 class Source(Node):
-    """Something in FROM: exactly one of a governed table, a CTE of the statement, or a subquery.
+    """Something in FROM: exactly one of a governed table, a CTE of the statement, a subquery, a table-valued
+    function (`call`), or a join in parentheses (`group`).
 
-    `name` is what stood there. `target` marks the table of an UPDATE or DELETE: `rows` as its WHERE sees it,
+    `name` is what stood there. `using`: the columns of USING or (`natural`, resolved) NATURAL, folded.
+    `target` marks the table of an UPDATE or DELETE: `rows` as its WHERE sees it,
     `base` as its SET does.
     """
 
@@ -172,6 +218,10 @@ class Source(Node):
     entry: Entry | None = None
     cte: Cte | None = None
     query: Query | None = None
+    call: Call | None = None
+    group: list[Source] = []
+    using: list[str] = []
+    natural: bool = False
     target: Choice["", "rows", "base"] = ""
     provides: dict[str, Provided] = {}
 
@@ -179,7 +229,8 @@ class Source(Node):
 class Core(Node):
     """One SELECT … or VALUES (…), … without ORDER BY and LIMIT.
 
-    Resolved: `items` with stars expanded; `exists`: its list is never looked at; `correlated`: it depends on
+    Resolved: `items` with stars expanded; `leaves`: what stands under FROM, parentheses taken off;
+    `exists`: its list is never looked at; `correlated`: it depends on
     an outer row.
     """
 
@@ -191,9 +242,12 @@ class Core(Node):
     having: Expr | None
     values: list[list[Expr]] | None
     at: int
+    windows: dict[str, Window] = {}
+    leaves: list[Source] = []
     items: list[Item] = []
     provides: list[Provided] = []
     aggregate: bool = False
+    windowed: bool = False
     exists: bool = False
     correlated: bool = False
 
@@ -216,15 +270,29 @@ class Query(Node):
     limit: Expr | None
     offset: Expr | None
     at: int
+    ctes: list[Cte] = []
     provides: list[Provided] = []
     raises: bool = False
 
 
 class Cte(Node):
+    """One table of a WITH, `hint` as it stood there.
+
+    Resolved: `label`: its name in what runs, where no table is called so; `initial`: how many cores of a
+    recursive one come before those that name itself, else 0; `fenced`: its rows are made first, and filtered
+    after.
+    """
+
     name: str
     columns: list[str]
     query: Query
     at: int
+    hint: str = ""
+    label: str = ""
+    state: Choice["later", "open", "done"] = "later"
+    initial: int = 0
+    provides: list[Provided] = []
+    fenced: bool = False
 
 
 class Use(Node):
@@ -261,6 +329,9 @@ class Delete(Node):
 class Statement(Node):
     """A parsed statement, resolved against a catalog; it depends on nothing else.
 
+    `front`: the WITH in front of a statement that writes. Resolved: `ctes`: the tables of every WITH, and
+    subqueries that are made like them, each after those it reads; `clocked`: the arguments that flow into
+    functions that would take a text for the present instant;
     `tables`: the governed tables it names, and what it reads of them: `needs`; `guarded`: those whose
     membership flag it asks; `cores`: every SELECT in it; the `target_…` ones say the same of the rows that
     an UPDATE or DELETE writes, `set_reads` of what its SET reads.
@@ -270,7 +341,9 @@ class Statement(Node):
     sql: str
     body: Query | Insert | Update | Delete
     placeholders: int
+    front: list[Cte] = []
     ctes: list[Cte] = []
+    clocked: set[int] = set()
     tables: dict[str, Entry] = {}
     needs: dict[str, set[str]] = {}
     guarded: set[str] = set()

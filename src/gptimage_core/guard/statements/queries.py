@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from gptimage_core.guard.statements import nodes as n
+from gptimage_core.guard.statements.catalog import fold
 from gptimage_core.guard.statements.expressions import Expressions
+from gptimage_core.guard.statements.functions import TABLES
+from gptimage_core.guard.statements.lexer import without_comments
 
 __all__ = ["Queries"]
 
@@ -13,9 +16,9 @@ _COMPOUND = ("UNION", "EXCEPT", "INTERSECT")
 class Queries(Expressions):
     """The query half of the grammar."""
 
-    def _with(self) -> list[n.Cte]:
-        if self.is_word("RECURSIVE"):
-            raise self.refused("recursive WITH is not governed yet; walk the rows in Python")
+    def tables_with(self) -> list[n.Cte]:
+        """What stands behind WITH. RECURSIVE says nothing to SQLite: a table that names itself is."""
+        self.take_word("RECURSIVE")
         ctes: list[n.Cte] = []
         while True:
             at = self.token.at
@@ -25,10 +28,11 @@ class Queries(Expressions):
                 columns = self._names("a column")
                 self.expect_op(")")
             self.expect_word("AS")
-            if not self.take_word("NOT", "MATERIALIZED"):
-                self.take_word("MATERIALIZED")
+            hint = "NOT MATERIALIZED " if self.take_word("NOT", "MATERIALIZED") else ""
+            if not hint and self.take_word("MATERIALIZED"):
+                hint = "MATERIALIZED "
             self.expect_op("(")
-            ctes.append(n.Cte(name, columns, self.query(), at))
+            ctes.append(n.Cte(name, columns, self.query(), at, hint))
             self.expect_op(")")
             if not self.take_op(","):
                 return ctes
@@ -36,24 +40,23 @@ class Queries(Expressions):
     def query(self) -> n.Query:
         self.enter()
         at = self.token.at
-        if self.is_word("WITH"):
-            raise self.refused("put WITH at the beginning of the statement")
+        ctes = self.tables_with() if self.take_word("WITH") else []
         cores, ops = [self._core()], list[str]()
         while self.token.upper in _COMPOUND:
             op = self.token.upper
             self.i += 1
             ops.append(f"{op} ALL" if op == "UNION" and self.take_word("ALL") else op)
             cores.append(self._core())
-        order = self._order() if self.take_word("ORDER") else []
+        order = self.order() if self.take_word("ORDER") else []
         limit = offset = None
         if self.take_word("LIMIT"):
             limit = self.expression()
             if self.take_word("OFFSET"):
                 offset = self.expression()
-            elif self.is_op(","):
-                raise self.refused("write `LIMIT n OFFSET m`")
+            elif self.take_op(","):
+                limit, offset = self.expression(), limit
         self.leave()
-        return n.Query(cores, ops, order, limit, offset, at)
+        return n.Query(cores, ops, order, limit, offset, at, ctes)
 
     def _core(self) -> n.Core:
         at = self.token.at
@@ -81,9 +84,20 @@ class Queries(Expressions):
             self.expect_word("BY")
             group = self.list_of(self.expression)
         having = self.expression() if self.take_word("HAVING") else None
-        if self.is_word("WINDOW"):
-            raise self.refused("window functions are not governed yet; compute over the rows in Python")
-        return n.Core(distinct, select, sources, where, group, having, None, at)
+        windows = self._windows() if self.take_word("WINDOW") else {}
+        return n.Core(distinct, select, sources, where, group, having, None, at, windows)
+
+    def _windows(self) -> dict[str, n.Window]:
+        windows: dict[str, n.Window] = {}
+        while True:
+            at = self.token.at
+            name = self.name("a window")
+            if fold(name) in windows:
+                raise self.refused(f"two windows are called `{name}`; rename one", at)
+            self.expect_word("AS")
+            windows[fold(name)] = self.window()
+            if not self.take_op(","):
+                return windows
 
     def _item(self) -> n.Item | n.Star:
         at = self.token.at
@@ -106,37 +120,42 @@ class Queries(Expressions):
         """The name SQLite gives an output without AS: the column's, else the text as written."""
         if isinstance(expression, n.ColumnRef):
             return expression.name
-        return self.sql[at:end].rstrip(" \t\n\f\r")
+        return without_comments(self.sql, at, end).strip(" \t\n\f\r")
 
     def _from(self) -> list[n.Source]:
-        sources = [self._source("")]
+        first = self._source("")
+        sources = first.group or [first]  # parentheses around what stands first say nothing
         while True:
-            join = self._join()
+            natural = self.take_word("NATURAL")
+            join = self._join(natural)
             if join is None:
                 return sources
             source = self._source(join)
+            source.natural = natural
             if self.take_word("ON"):
                 source.on = self.expression()
-            elif self.is_word("USING"):
-                raise self.refused("write `ON a.x = b.x` instead of USING")
-            elif join not in (",", "JOIN", "CROSS JOIN"):
+            elif self.take_word("USING"):
+                self.expect_op("(")
+                source.using = self._names("a column")
+                self.expect_op(")")
+            elif join not in (",", "JOIN", "CROSS JOIN") and not natural:
                 raise self.refused(f"`{join}` needs an ON")
+            if (natural or join == ",") and (source.on is not None or source.using):
+                raise self.refused("ON and USING go with JOIN, not with NATURAL or a comma", source.at)
             sources.append(source)
 
-    def _join(self) -> str | None:
-        if self.take_op(","):
+    def _join(self, natural: bool) -> str | None:
+        if not natural and self.take_op(","):
             return ","
-        if self.is_word("NATURAL"):
-            raise self.refused("write `JOIN … ON a.x = b.x` instead of NATURAL JOIN")
         for side in ("LEFT", "RIGHT", "FULL"):
             if self.take_word(side):
                 self.take_word("OUTER")
                 self.expect_word("JOIN")
                 return f"{side} JOIN"
-        if self.take_word("CROSS"):
+        if not natural and self.take_word("CROSS"):
             self.expect_word("JOIN")
             return "CROSS JOIN"
-        if self.take_word("INNER"):
+        if self.take_word("INNER") or natural:
             self.expect_word("JOIN")
             return "JOIN"
         return "JOIN" if self.take_word("JOIN") else None
@@ -144,31 +163,43 @@ class Queries(Expressions):
     def _source(self, join: str) -> n.Source:
         at = self.token.at
         if self.take_op("("):
-            if self.token.upper not in ("SELECT", "VALUES", "WITH"):
-                raise self.refused("write joins without parentheses, or a subquery in them")
-            query = self.query()
-            self.expect_op(")")
-            alias = self._alias("a subquery")
-            if alias is None:
-                raise self.refused("name the subquery: `(SELECT …) AS x`")
-            return n.Source(alias, at, join, query=query)
+            return self._in_parentheses(join, at)
+        name = self.token.value if self.token.kind in ("word", "name") else ""
+        following = self.tokens[min(self.i + 1, len(self.tokens) - 1)]
+        if name.lower() in TABLES and following.kind == "op" and following.value == "(":
+            return self._table_call(join, at)
         name = self._table_name()
         alias = self._alias("a table")
         self._no_index_hint()
         return n.Source(alias or name, at, join, name=name)
 
-    def _order(self) -> list[n.Order]:
-        self.expect_word("BY")
-        out: list[n.Order] = []
-        while True:
-            expression = self.expression()
-            suffix = " DESC" if self.take_word("DESC") else ""
-            if not suffix:
-                self.take_word("ASC")
-            if self.take_word("NULLS", "FIRST"):
-                suffix += " NULLS FIRST"
-            elif self.take_word("NULLS", "LAST"):
-                suffix += " NULLS LAST"
-            out.append(n.Order(expression, None, suffix))
-            if not self.take_op(","):
-                return out
+    def _in_parentheses(self, join: str, at: int) -> n.Source:
+        """A subquery or a join."""
+        if self.token.upper not in ("SELECT", "VALUES", "WITH"):
+            self.enter()
+            group = self._from()
+            self.leave()
+            self.expect_op(")")
+            if self._alias("a join") is not None:
+                raise self.refused("a join in parentheses has no name of its own; name its tables", at)
+            if len(group) == 1:
+                group[0].join = join
+                return group[0]
+            return n.Source("", at, join, group=group)
+        query = self.query()
+        self.expect_op(")")
+        alias = self._alias("a subquery")
+        if alias is None:
+            raise self.refused("name the subquery: `(SELECT …) AS x`")
+        return n.Source(alias, at, join, query=query)
+
+    def _table_call(self, join: str, at: int) -> n.Source:
+        name = self.name("a table").lower()
+        self.expect_op("(")
+        args = self.list_of(self.expression)
+        self.expect_op(")")
+        low, high = TABLES[name]
+        if not low <= len(args) <= high:
+            raise self.refused(f"`{name}` takes {low} to {high} arguments, not {len(args)}", at)
+        call = n.Call(name, "raising", args, False, False, None, at)
+        return n.Source(self._alias("a table") or name, at, join, name=name, call=call)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.statements import nodes as n
-from gptimage_core.guard.statements.catalog import Entry
+from gptimage_core.guard.statements.catalog import Entry, fold
 
 __all__ = ["MEMBER", "Renderer", "quote"]
 
@@ -92,7 +92,8 @@ class Renderer:
 
     def _grouped(self, core: n.Core) -> str:
         group = " GROUP BY " + ", ".join(self.expr(term) for term in core.group) if core.group else ""
-        return group + ("" if core.having is None else f" HAVING {self.expr(core.having)}")
+        having = "" if core.having is None else f" HAVING {self.expr(core.having)}"
+        return group + having + self._windows(core)
 
     def _from(self, sources: list[n.Source]) -> str:
         if not sources:
@@ -101,7 +102,10 @@ class Renderer:
         for source in sources:
             if source.join:
                 out.append(", " if source.join == "," else f" {source.join} ")
-            out.append(self.source(source))
+            if source.group:
+                out.append(f"({self._from(source.group)[6:]})")
+            else:
+                out.append(self.source(source))
             if source.on is not None:
                 out.append(f" ON {self.expr(source.on)}")
         return "".join(out)
@@ -111,10 +115,49 @@ class Renderer:
         alias = quote(source.alias)
         if source.query is not None:
             return f"({self.query(source.query)}) AS {alias}"
+        if source.call is not None:
+            return f"{self._table_call(source.call)} AS {alias}"
         # The secret name itself: of a source of which no column is named SQLite tells the name alone, and
         # ring three must know the CTE from the table.
-        quoted = self.shadow(source.entry) if source.entry else quote(source.cte.name if source.cte else "")
+        quoted = self.shadow(source.entry) if source.entry else quote(source.cte.label if source.cte else "")
         return quoted if quoted == alias else f"{quoted} AS {alias}"
+
+    def _table_call(self, call: n.Call) -> str:
+        first, *rest = [self.expr(arg) for arg in call.args]
+        return f"{call.name}({', '.join([self._guarded(first, call.guards), *rest])})"
+
+    def cte(self, cte: n.Cte) -> str:
+        """One table of WITH."""
+        hint = "MATERIALIZED " if cte.fenced else cte.hint
+        columns = ", ".join(quote(name) for name in cte.columns)
+        return f"{quote(cte.label)}({columns}) AS {hint}({self.query(cte.query)})"
+
+    def _windows(self, core: n.Core) -> str:
+        if not core.windows:
+            return ""
+        named = [f"{quote(name)} AS {self._window(window)}" for name, window in core.windows.items()]
+        return " WINDOW " + ", ".join(named)
+
+    def _window(self, window: n.Window) -> str:
+        if window.whole:
+            return quote(fold(window.base or ""))
+        out = [quote(fold(window.base))] if window.base is not None else []
+        if window.partition:
+            out.append("PARTITION BY " + ", ".join([self.expr(term) for term in window.partition]))
+        if window.order:
+            out.append("ORDER BY " + ", ".join([self._order(term) for term in window.order]))
+        if window.frame is not None:
+            out.append(self._frame(window.frame))
+        return f"({' '.join(out)})"
+
+    def _frame(self, frame: n.Frame) -> str:
+        text = self._bound(frame.start)
+        if frame.end is not None:
+            text = f"BETWEEN {text} AND {self._bound(frame.end)}"
+        return f"{frame.unit} {text}" + (f" EXCLUDE {frame.exclude}" if frame.exclude else "")
+
+    def _bound(self, bound: n.Bound) -> str:
+        return bound.text if bound.rows is None else bound.text.format(self.expr(bound.rows))
 
     # expressions
 
@@ -146,6 +189,8 @@ class Renderer:
     def _column(self, expr: n.ColumnRef) -> str:
         if expr.output is not None:
             return self.expr(expr.output)
+        if expr.merged:
+            return f"coalesce({', '.join([self._column(part) for part in expr.merged])})"
         source, provided = expr.source, expr.provided
         assert source is not None
         assert provided is not None
@@ -181,8 +226,17 @@ class Renderer:
             self._spend(len(pattern) // 4)
             pattern = f"CASE WHEN length(CAST({pattern} AS BLOB)) <= {_LONGEST_PATTERN} THEN {pattern} END"
         word = f"NOT {expr.op}" if expr.negated else expr.op
-        escape = "" if expr.escape is None else " ESCAPE '" + expr.escape.replace("'", "''") + "'"
-        return f"({self.expr(expr.operand)} {word} {pattern}{escape})"
+        return f"({self.expr(expr.operand)} {word} {pattern}{self._escape(expr.escape)})"
+
+    def _escape(self, escape: n.Expr | None) -> str:
+        """What is not one character would raise; it is made NULL, which matches nothing."""
+        if escape is None:
+            return ""
+        text = self.expr(escape)
+        if not isinstance(escape, n.Literal):
+            self._spend(len(text) // 4)
+            text = f"CASE WHEN length(CAST({text} AS TEXT)) = 1 THEN {text} END"
+        return f" ESCAPE {text}"
 
     def _in(self, expr: n.In) -> str:
         if isinstance(expr.items, list):
@@ -231,7 +285,10 @@ class Renderer:
         return text
 
     def _called(self, expr: n.Call) -> str:
-        args = ", ".join([self.expr(arg) for arg in expr.args])
+        written = [self.expr(arg) for arg in expr.args]
+        if expr.clocked:
+            written = [self._clocked(arg, text) for arg, text in zip(expr.args, written, strict=True)]
+        args = ", ".join(written)
         if expr.star:
             args = "*"
         elif expr.distinct:
@@ -239,7 +296,25 @@ class Renderer:
         out = f"{expr.name}({args})"
         if expr.filter is not None:
             out += f" FILTER (WHERE {self.expr(expr.filter)})"
+        if expr.over is not None:
+            out += f" OVER {self._window(expr.over)}"
         return self._guarded(out, expr.guards)
+
+    def _clocked(self, arg: n.Expr, text: str) -> str:
+        """An argument of a date function; a text that means the present instant is made NULL.
+
+        Literals were looked at by the grammar, parameters are when they are bound. LIKE, since it ends at a
+        NUL as date functions do.
+        """
+        if isinstance(arg, n.Literal | n.Parameter) or (isinstance(arg, n.Call) and arg.clocked):
+            return text
+        asked = " OR ".join(
+            f"CAST({text} AS TEXT) LIKE '{word}'" for word in ("now", "subsec%", "localtime", "utc")
+        )
+        return f"CASE WHEN {asked} THEN NULL ELSE {text} END"
+
+    def _row(self, expr: n.Row) -> str:
+        return f"({', '.join([self.expr(item) for item in expr.items])})"
 
 
 _RENDER: dict[type, Callable[[Renderer, Any], str]] = {
@@ -258,5 +333,6 @@ _RENDER: dict[type, Callable[[Renderer, Any], str]] = {
     n.Case: Renderer._case,
     n.Cast: Renderer._cast,
     n.Collate: Renderer._collate,
+    n.Row: Renderer._row,
     n.Call: Renderer._call,
 }

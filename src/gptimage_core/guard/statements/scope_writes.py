@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.statements.catalog import Entry, fold
 from gptimage_core.guard.statements.lexer import refused
-from gptimage_core.guard.statements.walk import Scope
+from gptimage_core.guard.statements.references import Scope
 
 if TYPE_CHECKING:
     from gptimage_core.guard.statements.scopes import Resolver

@@ -14,21 +14,19 @@ to a text, and no hidden column such as rowid is reachable). On the way it is se
 from __future__ import annotations
 
 from gptimage_core.guard.statements import nodes as n
-from gptimage_core.guard.statements.catalog import Catalog, Entry, Origin, Provided, fold
+from gptimage_core.guard.statements.catalog import Catalog, Origin, Provided, fold
 from gptimage_core.guard.statements.lexer import refused
+from gptimage_core.guard.statements.references import Clause, Scope
 from gptimage_core.guard.statements.scope_writes import resolve_write
-from gptimage_core.guard.statements.walk import Scope, Walker
+from gptimage_core.guard.statements.sources import Sources
 
 __all__ = ["Resolver", "resolve"]
-
-_RESERVED_PREFIXES = ("gp_", "gp:", "sqlite_", "pragma_")
 
 
 def resolve(statement: n.Statement, catalog: Catalog) -> None:
     """Complete the tree of `statement` in place. Raises `GuardError`."""
     resolver = Resolver(statement, catalog)
-    for cte in statement.ctes:
-        resolver.cte(cte)
+    resolver.open_with(statement.front)
     body = statement.body
     if isinstance(body, n.Query):
         resolver.query(body, None, derived=False)
@@ -36,92 +34,20 @@ def resolve(statement: n.Statement, catalog: Catalog) -> None:
         resolve_write(resolver, body)
 
 
-class Resolver(Walker):
-    """Queries and sources; `Walker` does expressions, `scope_writes` the statements that write."""
+class Resolver(Sources):
+    """Queries; `Sources` does WITH and FROM, `Walker` expressions, `scope_writes` what writes."""
 
-    def __init__(self, statement: n.Statement, catalog: Catalog) -> None:
-        super().__init__(statement)
-        self.catalog = catalog
-        self.ctes: dict[str, n.Cte] = {}
-
-    # WITH and FROM
-
-    def cte(self, cte: n.Cte) -> None:
-        folded = fold(cte.name)
-        if self.catalog.entry(cte.name) is not None:
-            raise refused(
-                f"`{cte.name}` is a governed table; give the WITH table another name", self.sql, cte.at
-            )
-        if folded.startswith(_RESERVED_PREFIXES) or folded in self.ctes:
-            raise refused(f"`{cte.name}` is taken; give the WITH table another name", self.sql, cte.at)
-        self.query(cte.query, None, derived=True)
-        provides = cte.query.provides
-        if cte.columns and len(cte.columns) != len(provides):
-            raise refused(
-                f"`{cte.name}` names {len(cte.columns)} of {len(provides)} columns", self.sql, cte.at
-            )
-        if not cte.columns:
-            cte.columns = [provided.name for provided in provides]
-        self.ctes[folded] = cte
-
-    def sources(self, core: n.Core, scope: Scope) -> None:
-        taken: set[str] = set()
-        for source in core.sources:
-            alias = fold(source.alias)
-            if alias in taken:
-                raise refused(
-                    f"two tables are called `{source.alias}`; give one another alias", self.sql, source.at
-                )
-            taken.add(alias)
-            self._source(source)
-            scope.sources.append((alias, source))
-        for number, source in enumerate(core.sources, 1):
-            if source.on is not None:  # it may name what stands to its left, and itself; but a name that the
-                scope.unseen = core.sources[number:]  # tables to its right have too is ambiguous to SQLite
-                self.clause(source.on, scope, "ON", filters=True, aggregates=False)
-        scope.unseen = []
-
-    def _source(self, source: n.Source) -> None:
-        if source.query is not None:
-            self.query(source.query, None, derived=True)
-            self._provide(source, [p.name for p in source.query.provides], source.query.provides)
-            return
-        cte = self.ctes.get(fold(source.name))
-        if cte is not None:
-            source.cte = cte
-            self._provide(source, cte.columns, cte.query.provides)
-            return
-        entry = self.catalog.entry(source.name)
-        if entry is None:
-            message = f"`{source.name}` is not a governed table"
-            raise refused(f"{message} nor a WITH table before this point", self.sql, source.at)
-        self.bind(source, entry)
-
-    def bind(self, source: n.Source, entry: Entry) -> None:
-        """`source` is this governed table."""
-        source.entry = entry
-        source.provides = entry.provides
-        if not source.target:
-            self.statement.tables[entry.name] = entry
-            self.statement.needs.setdefault(entry.name, set())
-
-    def _provide(self, source: n.Source, names: list[str], provides: list[Provided]) -> None:
-        source.provides = {}
-        for name, provided in zip(names, provides, strict=True):
-            folded = fold(name)
-            if folded in source.provides:
-                message = f"`{source.alias}` has two columns called `{name}`"
-                raise refused(f"{message}; name them apart with AS", self.sql, source.at)
-            source.provides[folded] = Provided(name, provided.origins, provided.bare, provided.sealed)
-
-    # SELECT
-
-    def query(self, query: n.Query, outer: Scope | None, *, derived: bool) -> None:
+    def query(self, query: n.Query, outer: Scope | None, *, derived: bool, cte: n.Cte | None = None) -> None:
+        """Resolve a query; `cte` is the WITH table that it makes."""
+        if query.ctes:
+            self.open_with(query.ctes)
         scope = Scope(None)
-        for core in query.cores:
+        for number, core in enumerate(query.cores):
+            if cte is not None and cte.initial and number == cte.initial:
+                self.begin_recursion(cte, self._combined(query, query.cores[:number]))
             scope = self._core(core, outer, derived=derived)
             query.raises |= scope.raises
-        self._combine(query)
+        query.provides = self._combined(query, query.cores)
         self._order(query, scope)
         query.raises |= scope.raises
         for bound in (query.limit, query.offset):
@@ -130,6 +56,8 @@ class Resolver(Walker):
                 if not number and not isinstance(bound, n.Parameter):
                     raise refused("LIMIT and OFFSET take a number or a parameter", self.sql, query.at)
                 query.raises |= not number
+        if query.ctes:
+            self.close_with()
 
     def _core(self, core: n.Core, outer: Scope | None, *, derived: bool) -> Scope:
         scope = Scope(outer, core)
@@ -139,7 +67,7 @@ class Resolver(Walker):
             self._values(core, scope)
             return scope
         self.sources(core, scope)
-        for source in core.sources:
+        for source in core.leaves:
             inner = source.query or (source.cte.query if source.cte else None)
             scope.raises |= inner is not None and inner.raises
         if core.where is not None:
@@ -152,11 +80,21 @@ class Resolver(Walker):
         core.group = [self._grouping(core, scope, term) for term in core.group]
         if core.having is not None:
             self.clause(core.having, scope, "HAVING", filters=True)
+        self._windows(core, scope)
         core.aggregate |= bool(core.group)
         if core.having is not None and not core.aggregate:
             message = "HAVING needs GROUP BY, or an aggregate in this SELECT; use WHERE"
             raise refused(message, self.sql, core.at)
         return scope
+
+    def _windows(self, core: n.Core, scope: Scope) -> None:
+        """Those that WINDOW names, each once, used or not."""
+        clause = Clause(scope, "SELECT", guarded=scope.derived, aggregates=True, subqueries=True)
+        for window in core.windows.values():
+            if window.base is not None:
+                message = f"a window of WINDOW does not add to another (`{window.base}`)"
+                raise refused(f"{message}; write it out", self.sql, window.at)
+            self.window(window, clause)
 
     def _values(self, core: n.Core, scope: Scope) -> None:
         assert core.values is not None
@@ -181,12 +119,24 @@ class Resolver(Walker):
             self._compared(core.provides, "DISTINCT", core.at)
 
     def _expand(self, star: n.Star, core: n.Core, scope: Scope) -> list[n.Item]:
+        """`*` shows a column of USING once."""
         out: list[n.Item] = []
+        shared = {name for source in core.leaves for name in source.using}
+        outward = any(source.join in ("RIGHT JOIN", "FULL JOIN") for source in core.leaves)
         for alias, source in scope.sources:
-            if star.qualifier is None or fold(star.qualifier) == alias:
-                for provided in source.provides.values():
-                    ref = n.ColumnRef(source.alias, provided.name, star.at)
-                    out.append(n.Item(ref, None, provided.name))
+            if star.qualifier is not None and fold(star.qualifier) != alias:
+                continue
+            for name, provided in source.provides.items():
+                if star.qualifier is None and name in source.using:
+                    continue
+                if star.qualifier is not None and outward and name in shared:
+                    message = (
+                        f"`{star.qualifier}.*` beside USING and RIGHT or FULL JOIN shows other tables' values"
+                    )
+                    raise refused(f"{message}; name the columns", self.sql, star.at)
+                qualifier = None if star.qualifier is None and name in shared else source.alias
+                ref = n.ColumnRef(qualifier, provided.name, star.at)
+                out.append(n.Item(ref, None, provided.name))
         if not out:
             raise refused("`*` names no table of this FROM", self.sql, star.at)
         return out
@@ -194,6 +144,9 @@ class Resolver(Walker):
     def _grouping(self, core: n.Core, scope: Scope, term: n.Expr) -> n.Expr:
         ordinal = self._ordinal(term, len(core.items), core.at)
         if ordinal is not None:
+            if core.items[ordinal].over_rows:
+                message = f"output {ordinal + 1} is made of several rows and cannot stand in GROUP BY"
+                raise refused(f"{message}; use a subquery around", self.sql, core.at)
             self._compared([core.provides[ordinal]], "GROUP BY", core.at)
             return core.items[ordinal].expr
         self.clause(term, scope, "GROUP BY", aggregates=False)
@@ -233,22 +186,24 @@ class Resolver(Walker):
                 term.collation = None
                 self.clause(term.expr, scope, "ORDER BY")
 
-    def _combine(self, query: n.Query) -> None:
-        arms = [core.provides for core in query.cores]
+    def _combined(self, query: n.Query, cores: list[n.Core]) -> list[Provided]:
+        """What these cores of a query give together."""
+        arms = [core.provides for core in cores]
         if len(arms) == 1:
-            query.provides = arms[0]
-            return
+            return arms[0]
         if any(len(arm) != len(arms[0]) for arm in arms):
             raise refused("the SELECTs of a UNION give equally many columns", self.sql, query.at)
         if any(op != "UNION ALL" for op in query.ops):
             named = "/".join(sorted(set(query.ops) - {"UNION ALL"}))
             for arm in arms:
                 self._compared(arm, named, query.at, withheld=False)
+        out: list[Provided] = []
         for column in zip(*arms, strict=True):
             origins = frozenset[Origin]().union(*(provided.origins for provided in column))
             bare = column[0].bare if all(p.bare == column[0].bare for p in column) else None
             sealed = any(provided.sealed for provided in column)
-            query.provides.append(Provided(column[0].name, origins, bare, sealed, column))
+            out.append(Provided(column[0].name, origins, bare, sealed, column))
+        return out
 
     def _compared(self, outputs: list[Provided], clause: str, at: int, *, withheld: bool = True) -> None:
         for provided in outputs:

@@ -82,6 +82,10 @@ class Shadows:
             columns += [f'{sql} AS "gp:s{i}"' for i, sql in enumerate(reached)]
         asked = [template for template in dict.fromkeys(rows) if template is not ALWAYS] or [ALWAYS]
         where = " AND ".join(f"({template.render(self.number)})" for template in asked)
+        if f"{quote(entry.name)}." not in where:
+            # Of a table of which no column is named SQLite asks the authorizer outside of the CTE: name one.
+            key = f"{quote(entry.name)}.{quote(entry.key)}"
+            where = f"{key} IS {key} AND {where}"
         if flagged:
             columns.append(f"(({where}) IS TRUE) AS {quote(MEMBER)}")
         return f"SELECT {', '.join(columns)} FROM main.{quote(entry.name)} WHERE {where}"  # noqa: S608  # names are quoted, values bound

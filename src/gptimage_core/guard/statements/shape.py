@@ -109,10 +109,12 @@ class Shaping:
     def front(self, renderer: Renderer, extra: str = "") -> str:
         """The WITH: shadows, then (for writes) the target's rows, then the statement's own."""
         parts = [part for part in (self.prefix, extra) if part]
+        recursive = ""
         for cte in self.statement.ctes:
-            columns = ", ".join(quote(name) for name in cte.columns)
-            parts.append(f"{quote(cte.name)}({columns}) AS ({renderer.query(cte.query)})")
-        return f"WITH {', '.join(parts)} " if parts else ""
+            parts.append(renderer.cte(cte))
+            if cte.initial:
+                recursive = "RECURSIVE "
+        return f"WITH {recursive}{', '.join(parts)} " if parts else ""
 
     # SELECT
 
@@ -120,12 +122,14 @@ class Shaping:
         renderer, text = self.main()
         core = query.cores[0]
         plain = not query.ops and core.values is None and not core.aggregate and not core.distinct
+        if core.windowed and query.limit is not None:  # a window goes over rows that the answer leaves out
+            plain = False
         outputs = self._outputs(query.provides)
         touches: list[Touch] = []
         hidden: list[str] = []
         keys: dict[int, int] = {}
         if plain:
-            for source in core.sources:
+            for source in core.leaves:
                 if source.entry is not None:
                     touches.append(self._hide(source, source.entry, core, hidden))
                     keys[id(source)] = touches[-1].key
@@ -219,7 +223,7 @@ class Shaping:
         for core in self.statement.cores:
             if core is except_for:
                 continue
-            for source in core.sources:
+            for source in core.leaves:
                 if source.entry is None:
                     continue
                 people = subject_columns(source.entry, self.catalog)
