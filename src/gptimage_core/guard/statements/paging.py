@@ -28,6 +28,7 @@ from gptimage_core.guard.statements.render import quote
 __all__ = ["Paged", "paged"]
 
 _CLAUSES = ("FROM", "WHERE", "ORDER")
+_WINDOWS = ("OVER", "WINDOW")
 _LABEL = "gp:"
 
 
@@ -162,6 +163,8 @@ def _cut(sql: str, terms: tuple[_Term, ...]) -> Paged:
     depth, previous = 0, ""
     tokens = lex(sql)
     for token in tokens:
+        if token.kind == "word" and token.upper in _WINDOWS:
+            _refuse("computes over all rows (a window); run it as it is")
         if token.kind == "op" and token.value in "()":
             depth += 1 if token.value == "(" else -1
         elif depth == 0 and token.kind == "word" and token.upper in _CLAUSES and previous != "DISTINCT":
