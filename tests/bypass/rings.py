@@ -36,7 +36,6 @@ from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.params import Binder, values_of
 from gptimage_core.guard.plans import Planner
 from gptimage_core.guard.profiles import Book, View
-from gptimage_core.guard.running import writing
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.sqlite.ring import Ring as ThirdRing
 from gptimage_core.guard.statements import tagged
@@ -44,6 +43,7 @@ from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.grammar import parse
 from gptimage_core.guard.statements.shadow import Shadows
 from gptimage_core.guard.statements.shaped import Text
+from gptimage_core.guard.writing import writing
 from gptimage_core.store.database import connect
 from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
@@ -239,7 +239,7 @@ class Lab:
         plan = planner.plan(view, step.sql, step.args)
         connection.execute("BEGIN IMMEDIATE")
         try:
-            answer, _ = writing(plan, view, self._handle, NOW, step.args)(connection)
+            answer = writing(plan, view, self._handle, NOW, step.args)(connection).answer
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:

@@ -30,7 +30,7 @@ from gptimage_core.guard.lints.sqlite import read_file
 from gptimage_core.guard.maintenance import MAINTENANCE, Maintenance, open_maintenance
 from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book, View
-from gptimage_core.guard.running import Answer, reading, refuse_unmet, writing
+from gptimage_core.guard.running import Answer, reading, refuse_unmet
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.sqlite.ring import Ring
 from gptimage_core.guard.sqlite.rules import ABORTED, CLOSED
@@ -39,6 +39,7 @@ from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.streaming import Adapter, Stream, Written
 from gptimage_core.guard.telling import both, told
 from gptimage_core.guard.transaction import TransactionScope
+from gptimage_core.guard.writing import Done, writing
 from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
 from gptimage_core.policy.succession import check_succession
@@ -221,8 +222,9 @@ class Guard:
                 plan = planner.page(view, plan, page_of.sql, page_of.args)
             if plan.idle:
                 return []
-            if plan.basis.tell and self.tell is None:
-                refuse_unmet(handle, plan.basis)
+            if self.tell is None and (plan.basis.tell or plan.has_parts):
+                for basis in plan.bases:
+                    refuse_unmet(handle, basis)
             if plan.verb == "SELECT":
                 if (
                     scope is None and not plan.basis.release and not plan.basis.tell
@@ -235,7 +237,9 @@ class Guard:
                 return await self._read(plan, handle, now, args, scope)
             try:
                 answer = await self._write(plan, view, handle, now, args, scope)
-                return answer if plan.inserter is None else plan.inserter.completed(answer, args, handle, now)
+                if plan.inserter is None or plan.upserts is not None:  # what is updated keeps what it has
+                    return answer
+                return plan.inserter.completed(answer, args, handle, now)
             except sqlite3.IntegrityError as error:
                 if error.args[0] in (ABORTED, CLOSED):
                     raise GuardError(
@@ -280,21 +284,26 @@ class Guard:
         scope: TransactionScope | None,
     ) -> Answer:
         work = writing(plan, view, handle, now, args)
-        write_in = self.sink.write_in
-        tell = self.tell if plan.basis.tell else None
+        write_in, tell = self.sink.write_in, self.tell
 
-        def recorded(connection: sqlite3.Connection) -> tuple[Answer, AccessRecord]:
-            answer, record = work(connection)
-            write_in(connection, record)
-            if tell is not None:
-                told(connection, tell, record)
-            return answer, record
+        def recorded(connection: sqlite3.Connection) -> Done:
+            written = work(connection)
+            # In a transaction what was read is recorded at its end: it is told even if all is undone.
+            reads = written.reads if scope is None else ()
+            for record, _ in (*written.writes, *reads):
+                write_in(connection, record)
+            for record, basis in (*written.writes, *written.reads):
+                if basis.tell and tell is not None:
+                    told(connection, tell, record)
+            return written
 
         if scope is None:
-            return (await self._database.write(recorded))[0]
-        answer, record = await scope._run(recorded)
-        scope.wrote(record)
-        return answer
+            return (await self._database.write(recorded)).answer
+        written = await scope._run(recorded)
+        for record, _ in written.writes:
+            scope.wrote(record)
+        scope.records += [record for record, _ in written.reads]
+        return written.answer
 
     async def run_ddl(self, ddl: str, scope: TransactionScope | None = None) -> Any:
         """Change the schema: inside `guard.maintenance(…)` only."""

@@ -1,10 +1,11 @@
 """INSERT: every row is filled in, decided as the facts it would be, sealed, and only then bound.
 
 1. technical columns are filled in (tenant, recorded, collected_under), and refused where given and wrong
-2. the row's people: its subject columns, or those of the row it hangs on (`via`), in the same transaction
-3. `decide` per category that the row gives a value of; NULL creates nothing, a row without any value is
+2. foreign keys name rows that the access may read (`references`)
+3. the row's people: its subject columns, or those of the row it hangs on (`via`), in the same transaction
+4. `decide` per category that the row gives a value of; NULL creates nothing, a row without any value is
    decided for every category of the table
-4. sealed columns are sealed to the row's key
+5. sealed columns are sealed to the row's key
 A row that is refused refuses the statement: nothing of it is written.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gptimage_core.clock import Instant
 from gptimage_core.decision.compile import CompiledTimeline
@@ -22,6 +23,8 @@ from gptimage_core.decision.rows import row_facts
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.keys import is_exact, stored_key
+from gptimage_core.guard.params import values_of
+from gptimage_core.guard.references import References
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.statements.shaped import Cell, Insertion
 from gptimage_core.guard.values import FILLED, WITHHELD, Inserted
@@ -30,7 +33,7 @@ from gptimage_core.policy.vocabulary import IDENTIFIER
 from gptimage_core.ports.records import Touched
 from gptimage_core.store.facts import facts_for
 
-__all__ = ["Inserter", "Refused"]
+__all__ = ["Inserter", "New", "Refused"]
 
 
 class Refused(Exception):  # never leaves the guard: it becomes a recorded denial
@@ -50,47 +53,106 @@ class _Unsure:
         self.key = key
 
 
+class New(NamedTuple):
+    """New rows: the values to bind, row by row; the rows and their people; what was decided, by category and
+    rules."""
+
+    bound: list[Any]
+    touched: Touched
+    decided: dict[tuple[str, tuple[str, ...]], Decision]
+
+
 class Inserter:
     """Prepares the rows of one INSERT of one table."""
 
     def __init__(
-        self, compiled: CompiledTimeline, datamap: DataMap, table: Table, insertion: Insertion, sealer: Sealer
+        self,
+        compiled: CompiledTimeline,
+        datamap: DataMap,
+        table: Table,
+        insertion: Insertion,
+        sealer: Sealer,
+        references: References,
     ) -> None:
         self._compiled = compiled
         self._datamap = datamap
         self._table = table
         self._insertion = insertion
         self._sealer = sealer
+        self._references = references
         columns = [table.column(name) for name in insertion.columns]
         self._columns: tuple[Column, ...] = tuple(column for column in columns if column is not None)
         if len(self._columns) != len(insertion.columns):
             raise GuardError(f"an INSERT into `{table.name}` names a column it does not have")
         self._sealed = tuple(column for column in self._columns if column.sealed)
 
-    def rows(
-        self, connection: sqlite3.Connection, handle: Handle, now: Instant, args: Sequence[Any]
-    ) -> tuple[list[Any], Touched, list[Decision], list[str]]:
-        """The values to bind, row by row; the rows and their people; what was decided, of which categories.
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the rows are inserted each by itself: they come from a SELECT, may be left out, or hang on
+        each other."""
+        insertion = self._insertion
+        itself = any(column.references == self._table.name for column in self._columns)
+        return insertion.each or insertion.ignore or itself
 
-        Raises `Refused`.
-        """
+    def given(self, args: Sequence[Any], selected: Sequence[Sequence[Any]] | None) -> list[list[Any]]:
+        """The values of each row as the statement gives them, `FILLED` where the guard fills in. `selected`:
+        what the statement's own SELECT gave; with `None`, before it ran, those values are `None`."""
+        rows = self._insertion.rows
+        if selected is None:
+            return [[None if cell.output is not None else _value(cell, args, ()) for cell in r] for r in rows]
+        if self._insertion.each:
+            return [[_value(cell, args, outputs) for cell in rows[0]] for outputs in selected]
+        outputs = selected[0] if selected else ()
+        return [[_value(cell, args, outputs) for cell in cells] for cells in rows]
+
+    def filled(self, given: Sequence[Any], handle: Handle, now: Instant) -> dict[str, Any]:
+        """A row with the technical columns filled in; raises `GuardError` where they are given and wrong."""
+        return {
+            column.name: self.filled_in(column, value, handle, now)
+            for column, value in zip(self._columns, given, strict=True)
+        }
+
+    def filled_of(
+        self, names: Sequence[str], given: Sequence[Any], handle: Handle, now: Instant
+    ) -> dict[str, Any]:
+        """Some columns of a row, filled in."""
+        pairs = zip(self._columns, given, strict=True)
+        return {c.name: self.filled_in(c, value, handle, now) for c, value in pairs if c.name in names}
+
+    def filled_in(self, column: Column, value: Any, handle: Handle, now: Instant) -> Any:
+        """The value of one column of a new row."""
+        if value is WITHHELD:
+            raise GuardError(
+                f"`{self._table.name}.{column.name}` of a new row is a withheld field of another one; "
+                "read it under a purpose that permits it, or leave it out"
+            )
+        if column.role is None:
+            return None if value is FILLED else value
         era = self._compiled.era(now)
-        version = 0 if era is None else era.version
-        rows = [self._filled(cells, args, handle, now, version) for cells in self._insertion.rows]
+        return self._technical(column, value, handle, now, 0 if era is None else era.version)
+
+    def rows(
+        self, connection: sqlite3.Connection, handle: Handle, now: Instant, rows: Sequence[dict[str, Any]]
+    ) -> New:
+        """Decide and seal the rows. Raises `Refused`, and `Conflict` for a foreign key to no row."""
+        tenant = handle.actor.tenant
+        values = values_of(handle.actor, handle.about, now)
         bound: list[Any] = []
         touched: list[tuple[Any, str | None]] = []
         decided: dict[tuple[str, tuple[str, ...]], Decision] = {}
         for row in rows:
-            facts = self._facts(connection, handle.actor.tenant, row, now)
+            if self._references:
+                self._references.check_new(connection, values, row)
+            facts = self._facts(connection, tenant, row, now)
             for category, decision in self._decide(handle, facts, row, now).items():
                 decided[category, decision.rules] = decision
             people = tuple(str(s) for s in facts.subjects if s is not None)
-            self._seal(handle.actor.tenant, row, people)
+            self._seal(tenant, row, people)
             bound.extend(row[column.name] for column in self._columns)
             key = row.get(self._table.key)
             named = "" if key is None else str(key) if is_exact(key, self._table) else _Unsure(key)
             touched += [(named, person) for person in people or (None,)]
-        return bound, {self._table.name: tuple(touched)}, list(decided.values()), [c for c, _ in decided]
+        return New(bound, {self._table.name: tuple(touched)}, decided)
 
     def with_new_keys(
         self, connection: sqlite3.Connection, touched: Touched, keys: list[Any], last: int | None
@@ -131,23 +193,6 @@ class Inserter:
 
     # 1
 
-    def _filled(
-        self, cells: tuple[Cell, ...], args: Sequence[Any], handle: Handle, now: Instant, version: int
-    ) -> dict[str, Any]:
-        row: dict[str, Any] = {}
-        for column, cell in zip(self._columns, cells, strict=True):
-            if cell.fill:
-                value: Any = FILLED
-            else:
-                value = cell.value if cell.placeholder is None else args[cell.placeholder]
-            if value is WITHHELD:
-                raise GuardError(
-                    f"`{self._table.name}.{column.name}` of a new row is a withheld field of another one; "
-                    "read it under a purpose that permits it, or leave it out"
-                )
-            row[column.name] = self._technical(column, value, handle, now, version)
-        return row
-
     def _technical(self, column: Column, value: Any, handle: Handle, now: Instant, version: int) -> Any:
         name = f"`{self._table.name}.{column.name}`"
         if column.role == "tenant":
@@ -172,7 +217,7 @@ class Inserter:
             return value
         return None if value is FILLED else value
 
-    # 2
+    # 3
 
     def _facts(
         self, connection: sqlite3.Connection, tenant: str, row: dict[str, Any], now: Instant
@@ -204,7 +249,7 @@ class Inserter:
         facts = row_facts(above, values, {}, self._parent(connection, above, values, tenant))
         return facts if facts.tenant == tenant else None
 
-    # 3
+    # 4
 
     def _decide(
         self, handle: Handle, row: RowFacts, values: dict[str, Any], now: Instant
@@ -223,7 +268,7 @@ class Inserter:
             out[category] = decision
         return out
 
-    # 4
+    # 5
 
     def _seal(self, tenant: str, row: dict[str, Any], people: tuple[str, ...]) -> None:
         if not self._sealed:
@@ -239,6 +284,14 @@ class Inserter:
                         f"`{self._table.name}.{column.name}` is sealed to a person, and the row names none"
                     )
                 row[column.name] = self._sealer.seal(self._table, column, tenant, key, people[0], link, value)
+
+
+def _value(cell: Cell, args: Sequence[Any], outputs: Sequence[Any]) -> Any:
+    if cell.fill:
+        return FILLED
+    if cell.output is not None:
+        return outputs[cell.output]
+    return cell.value if cell.placeholder is None else args[cell.placeholder]
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.params import Binder, binder
 from gptimage_core.guard.profiles import Book, Variant, View
 from gptimage_core.guard.recording import Basis, basis_of
+from gptimage_core.guard.references import References
 from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.sqlite.ring import Grant, Ring
@@ -31,13 +32,14 @@ from gptimage_core.guard.statements.grammar import parse
 from gptimage_core.guard.statements.profile import Profile
 from gptimage_core.guard.statements.render import quote
 from gptimage_core.guard.statements.shape import shape
-from gptimage_core.guard.statements.shaped import Shaped, Text
+from gptimage_core.guard.statements.shaped import Shaped, StaticDenial, Text
 from gptimage_core.guard.updating import Updater
+from gptimage_core.guard.upserts import Upserts
 from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.policy.binding import Table
 from gptimage_core.policy.vocabulary import IDENTIFIER
 
-__all__ = ["Plan", "Planner"]
+__all__ = ["Plan", "Planner", "Returned"]
 
 _MOST_STATEMENTS = 2048
 _MOST_CHARACTERS = 400_000
@@ -63,9 +65,12 @@ class Plan(Struct, frozen=True):
     UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
     know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
     names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key. `fresh`:
-    finds a changed row that may not be as it is now, for an UPDATE that sets a fact. `takes`: how many
-    arguments there are. `grant`: what ring three lets the statement do; `reads`: what it lets the SELECTs do
-    that go with it.
+    finds a changed row that may not be as it is now, for an UPDATE that sets a fact. `references`: the
+    foreign keys that it writes. `uses`: the arguments that an UPDATE binds. `takes`: how many there are.
+    `grant`: what ring three lets the statement do; `reads`: what it lets the SELECTs do that go with it.
+
+    `source`: the SELECT that an INSERT takes values from; `returned`: what RETURNING reads; `nothing`: what
+    ON CONFLICT … DO NOTHING names; `upserts`: its DO UPDATE; `bases`: what all of it stands on.
     """
 
     verb: str
@@ -87,6 +92,44 @@ class Plan(Struct, frozen=True):
     grant: Grant | None = None
     reads: Grant | None = None
     clocked: tuple[int, ...] = ()
+    references: References | None = None
+    uses: frozenset[int] = frozenset()
+    source: Plan | None = None
+    returned: Returned | None = None
+    nothing: tuple[str, ...] | None = None
+    upserts: Upserts | None = None
+
+    @property
+    def collides(self) -> bool:
+        """Whether the statement says what happens where a new row collides."""
+        insertion = None if self.shaped is None else self.shaped.insertion
+        return (
+            self.nothing is not None
+            or self.upserts is not None
+            or (insertion is not None and insertion.ignore)
+        )
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether other statements run along with it."""
+        return self.source is not None or self.returned is not None or self.upserts is not None
+
+    @property
+    def bases(self) -> list[Basis]:
+        """What the statement and all parts of it stand on."""
+        parts = [self.source, None if self.returned is None else self.returned.plan]
+        parts += [] if self.upserts is None else self.upserts.plans.values()
+        return [self.basis, *(part.basis for part in parts if part is not None)]
+
+
+class Returned(Struct, frozen=True):
+    """What RETURNING lists beyond the key. `plan` reads it of the rows whose keys are the argument `at`, a
+    JSON array; `None` where nothing of the table may be read. `names` of its outputs; which are the key."""
+
+    plan: Plan | None
+    at: int
+    names: tuple[str, ...]
+    keys: tuple[bool, ...]
 
 
 class Planner:
@@ -113,6 +156,8 @@ class Planner:
                 raise GuardError(f"{message}; pass the instant")
         if plan.verb == "UPDATE":
             return self._of_update(view, sql, args, plan)
+        if plan.upserts is not None:
+            self._of_upserts(view, sql, args, plan, plan.upserts)
         return plan
 
     def page(self, view: View, plan: Plan, sql: str, args: Sequence[Any]) -> Plan:
@@ -124,6 +169,18 @@ class Planner:
                 "them; ask for fewer, in a statement of its own"
             )
         return structs.replace(plan, basis=structs.replace(plan.basis, categories=basis.categories))
+
+    def _of_upserts(self, view: View, sql: str, args: Sequence[Any], plan: Plan, upserts: Upserts) -> None:
+        """Make the UPDATEs that the rows of an upsert may take."""
+        assert plan.inserter is not None
+        body = self._tree(sql).body
+        assert isinstance(body, nodes.Insert)
+        assert body.upsert is not None
+        assert body.upsert.update is not None
+        for signature in upserts.signatures(args, plan.inserter.given(args, None)):
+            if signature not in upserts.plans:
+                dropped, restores = signature
+                upserts.plans[signature] = self._of_tree(view, body.upsert.update, dropped, restores)
 
     def _of_update(self, view: View, sql: str, args: Sequence[Any], plan: Plan) -> Plan:
         """Withheld and unfilled values are dropped from SET; clearing `keep_ended` is asked by itself."""
@@ -156,7 +213,11 @@ class Planner:
         return tree
 
     def _make(self, view: View, sql: str, dropped: tuple[int, ...], restores: bool) -> Plan:
-        tree = self._tree(sql)
+        return self._of_tree(view, self._tree(sql), dropped, restores)
+
+    def _of_tree(
+        self, view: View, tree: nodes.Statement, dropped: tuple[int, ...] = (), restores: bool = False
+    ) -> Plan:
         takes = tree.placeholders
         variant: Variant = "restore" if restores else _VARIANTS[tree.verb]
         if dropped:
@@ -168,42 +229,119 @@ class Planner:
         profile = view.profiles[variant]
         shaped = shape(tree, profile, self._catalog)
         target = None if shaped.target is None else self.book.datamap.table(shaped.target)
-        updater = inserter = reader = None
-        if shaped.verb == "UPDATE":
-            updater = Updater(shaped, cast(Table, target), self.book.datamap, self._sealer)
-        if shaped.insertion is not None:
-            inserter = Inserter(
-                self.book.compiled, self.book.datamap, cast(Table, target), shaped.insertion, self._sealer
-            )
-        reader = Reader(shaped, profile.tag, self._catalog, self._sealer)
-        basis, decided = self._basis(view, shaped, target, restores)
+        basis, decided = self._basis(view, tree, shaped, target, restores)
         if basis.min_persons is not None:
             refuse_other_than_figures(tree)
-        fresh = fresh_rows(tree, target, profile)
         entry = None if target is None else self._catalog.entry(target.name)
-        return Plan(
+        plan = Plan(
             verb=shaped.verb,
             shaped=shaped,
             text=Binder(shaped.text),
             touch=binder(shaped.touch),
-            quick=None if fresh is not None else binder(_quick(tree, shaped, target, basis)),
-            reader=reader,
+            quick=None,
+            reader=Reader(shaped, profile.tag, self._catalog, self._sealer),
             basis=basis,
             target=target,
-            inserter=inserter,
-            updater=updater,
-            ending=None if updater is None else updater.ending,
-            fresh=fresh,
-            by_key=_by_key(tree, shaped, target, decided, profile),
-            brief=_is_brief(tree, shaped, basis) and _is_own(decided),
             takes=takes,
             grant=self._ring.grant(view, variant, shaped.verb, entry),
             reads=self._ring.grant(view, variant, "SELECT", None),
             clocked=tuple(sorted(tree.clocked)),
         )
+        if target is None:
+            return structs.replace(plan, brief=_is_brief(tree, shaped, basis) and _is_own(decided))
+        plan = structs.replace(plan, returned=self._returned(view, tree))
+        if isinstance(tree.body, nodes.Insert):
+            return self._insertion(view, tree, tree.body, plan, target)
+        return self._change(view, tree, plan, target, decided, profile)
+
+    def _insertion(
+        self, view: View, tree: nodes.Statement, body: nodes.Insert, plan: Plan, target: Table
+    ) -> Plan:
+        shaped, upserts = cast(Shaped, plan.shaped), None
+        insertion = shaped.insertion
+        assert insertion is not None
+        if body.upsert is not None and body.upsert.update is not None:
+            found = shape(cast(nodes.Statement, body.upsert.found), view.profiles["update"], self._catalog)
+            upserts = Upserts(
+                body.upsert,
+                Binder(cast(Text, found.touch)),
+                self._ring.grant(view, "update", "SELECT", None),
+                insertion.columns,
+                tree.placeholders,
+            )
+        inserter = Inserter(
+            self.book.compiled,
+            self.book.datamap,
+            target,
+            insertion,
+            self._sealer,
+            References(target, insertion.columns, view.profiles["update"], self._catalog, self._ring),
+        )
+        return structs.replace(
+            plan,
+            inserter=inserter,
+            source=None if body.source is None else self._of_tree(view, body.source),
+            nothing=tuple(body.upsert.target) if body.upsert is not None and upserts is None else None,
+            upserts=upserts,
+        )
+
+    def _change(
+        self,
+        view: View,
+        tree: nodes.Statement,
+        plan: Plan,
+        target: Table,
+        decided: list[Decision],
+        profile: Profile,
+    ) -> Plan:
+        """An UPDATE or DELETE."""
+        shaped = cast(Shaped, plan.shaped)
+        if shaped.verb == "DELETE":
+            quick = None if plan.returned is not None else binder(_quick(tree, shaped, target, plan.basis))
+            return structs.replace(plan, quick=quick)
+        updater = Updater(shaped, target, self.book.datamap, self._sealer)
+        fresh = fresh_rows(tree, target, profile)
+        columns = [assignment.column for assignment in shaped.assignments]
+        references = References(target, columns, view.profiles["update"], self._catalog, self._ring)
+        quick = None
+        if fresh is None and not references and plan.returned is None:
+            quick = binder(_quick(tree, shaped, target, plan.basis))
+        texts = [text for text in (shaped.text, shaped.touch, shaped.row) if text is not None]
+        return structs.replace(
+            plan,
+            quick=quick,
+            updater=updater,
+            ending=updater.ending,
+            fresh=fresh,
+            by_key=_by_key(tree, shaped, target, decided, profile),
+            references=references if references else None,
+            uses=frozenset(at for text in texts for at in text.placeholders),
+        )
+
+    def _returned(self, view: View, tree: nodes.Statement) -> Returned | None:
+        """What RETURNING reads, in an access that may read less than it writes."""
+        body = tree.body
+        assert not isinstance(body, nodes.Query)
+        returning = body.returning
+        if returning is None or returning.read is None or returning.keys is None:
+            return None
+        (core,) = cast(nodes.Query, returning.read.body).cores
+        keys = [
+            isinstance(item.expr, nodes.ColumnRef)
+            and item.expr.provided is not None
+            and item.expr.provided.bare == (body.entry.name, body.entry.key)
+            for item in core.items
+        ]
+        try:
+            plan = self._of_tree(view, returning.read)
+        except StaticDenial as denied:
+            if denied.table != body.entry.name:
+                raise
+            plan = None
+        return Returned(plan, returning.keys.index, tuple(item.label for item in core.items), tuple(keys))
 
     def _basis(
-        self, view: View, shaped: Shaped, target: Table | None, restores: bool
+        self, view: View, tree: nodes.Statement, shaped: Shaped, target: Table | None, restores: bool
     ) -> tuple[Basis, list[Decision]]:
         """What the statement stands on, and the decisions that could permit it."""
         if shaped.verb == "SELECT":
@@ -223,7 +361,17 @@ class Planner:
         named = list(dict.fromkeys(named or target.categories))
         decided = [view.decision(operation, c) for operation in operations for c in named]
         operation = next((o for o in operations if view.permits(o, named)), operations[0])
-        return basis_of(view, shaped.verb, operation, [target], named, decided), decided
+        reads = self._reads(view, tree, target)
+        return basis_of(view, shaped.verb, operation, [target], named, [*decided, *reads]), decided
+
+    def _reads(self, view: View, tree: nodes.Statement, target: Table) -> list[Decision]:
+        """What an UPDATE or DELETE reads stands on decisions too: what they oblige to, it obliges to here."""
+        names = dict.fromkeys(tree.needs)
+        columns = (_column(target, name) for name in tree.target_needs | tree.set_reads)
+        if any(column.category != IDENTIFIER for column in columns):
+            names[target.name] = None
+        tables = [table for table in self.book.datamap.tables if table.name in names]
+        return [view.decision("read", category) for table in tables for category in table.categories]
 
     def _named(self, shaped: Shaped) -> list[str]:
         """The categories of the answer; a computed value may hold any that the tables have: none is named."""
@@ -313,6 +461,8 @@ def _direct(body: nodes.Update, shaped: Shaped, target: Table, at: int, profile:
     entry, columns = body.entry, profile.tables[target.name].columns
     if any(not isinstance(v, nodes.Parameter) or entry.is_pinned(c.name) for c, v in body.sets):
         return None
+    if body.sources or body.limit is not None:
+        return None
     numbers = {param: n + 1 for n, param in enumerate(shaped.text.prefix_params)}
     after = len(numbers) + 1
     updates = [columns[column.name].update for column, _ in body.sets]
@@ -341,7 +491,12 @@ def _is_own(decided: Iterable[Decision]) -> bool:
 
 def _quick(tree: nodes.Statement, shaped: Shaped, target: Table | None, basis: Basis) -> Text | None:
     """The write with key and people in its RETURNING, where nothing must be known of its rows before."""
+    body = tree.body
     plain = target is not None and bool(target.subjects) and not tree.cores and shaped.row is None
+    if not isinstance(body, nodes.Update | nodes.Delete) or body.limit is not None:
+        return None
+    if isinstance(body, nodes.Update) and body.sources:
+        return None
     if shaped.verb not in ("UPDATE", "DELETE") or not plain or basis.max_rows is not None or target is None:
         return None
     people = ", ".join(quote(name) for name in target.subjects)

@@ -78,17 +78,20 @@ class Reader:
         if not self._fixes:
             # `zip` stops at the shorter one: that drops the hidden columns at the end.
             return [dict(zip(names, row)) for row in fetched]  # noqa: B905
-        out: list[dict[str, Any]] = []
-        fixes = self._fixes
-        for row in fetched:
-            values = list(row)
-            for index, fix, key in fixes:
-                if key < 0 or row[key] is not None:
-                    values[index] = fix(values[index], tenant)
-                else:  # an outer join found no row: there is nothing that could be withheld
-                    values[index] = None
-            out.append(dict(zip(names, values)))  # noqa: B905
-        return out
+        return [dict(zip(names, self._fixed(row, tenant))) for row in fetched]  # noqa: B905  # as above
+
+    def _fixed(self, row: tuple[Any, ...], tenant: str) -> list[Any]:
+        values = list(row)
+        for index, fix, key in self._fixes:
+            if key < 0 or row[key] is not None:
+                values[index] = fix(values[index], tenant)
+            else:  # an outer join found no row: there is nothing that could be withheld
+                values[index] = None
+        return values
+
+    def values(self, fetched: list[tuple[Any, ...]], tenant: str) -> list[list[Any]]:
+        """The answer by position, for a write that takes its values from it."""
+        return [self._fixed(row, tenant)[: len(row) - self._hidden] for row in fetched]
 
     def keys(self, keys: list[Any]) -> list[dict[str, Any]]:
         """The answer of a write that returns its keys."""

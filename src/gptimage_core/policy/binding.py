@@ -19,6 +19,7 @@ class Column(Struct, frozen=True):
     """One column. `fact` names the row-level fact of the policy that the column supplies, if any.
 
     `opaque`: its values are random, so that nobody guesses one and a UNIQUE over them tells nothing.
+    `references`: the table that a foreign key names; `referenced`: the column in it, where it is not the key.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Column(Struct, frozen=True):
     references: str | None = None
     unique: bool = False
     opaque: bool = False
+    referenced: str | None = None
 
 
 class Via(Struct, frozen=True):

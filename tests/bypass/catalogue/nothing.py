@@ -167,3 +167,12 @@ async def _(w: World, told: Told) -> None:
         await told.run(w.Picture.select(w.Picture.note).where(w.Picture.id == "bob-open").run())
     with contextlib.closing(sqlite3.connect(w.folder / "data.sqlite")) as connection, connection:
         connection.execute("UPDATE picture SET owner = 'bob' WHERE id = 'bob-open'")
+
+
+NOTHING.sql(
+    "key-taken-and-left-out",
+    "the same by an upsert that does nothing, and a look at what came of it",
+    "INSERT INTO picture (keep_ended, id, owner, title) VALUES (NULL, 'bob-2', 'ann', 'mine') ON CONFLICT DO NOTHING",
+    "SELECT title FROM picture WHERE id = 'bob-2'",
+    after="a hidden row's existence",
+)

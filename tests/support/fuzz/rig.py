@@ -21,12 +21,13 @@ from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.params import values_of
 from gptimage_core.guard.plans import Plan, Planner
 from gptimage_core.guard.profiles import Book
-from gptimage_core.guard.running import reading, writing
+from gptimage_core.guard.running import reading
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.sqlite.ring import Ring
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.values import WITHHELD
+from gptimage_core.guard.writing import writing
 from gptimage_core.store.watched import WatchedConnection, lifted
 from gptimage_core.vault.keyring import FileKeyring
 from gptimage_core.vault.vault import Vault
@@ -138,7 +139,7 @@ class Under:
             if plan.verb == "SELECT":
                 answer, _ = reading(plan, self.handle, NOW, args)(connection)
             else:
-                answer, _ = writing(plan, self.view, self.handle, NOW, args)(connection)
+                answer = writing(plan, self.view, self.handle, NOW, args)(connection).answer
         except StaticDenial:
             return Outcome("denied")
         except Refused:

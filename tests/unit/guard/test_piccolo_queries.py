@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.governed import ANN, BOB, NOW, World, in_world
 
-from gptimage_core.errors import AccessDenied, GuardError
+from gptimage_core.errors import AccessDenied, Conflict, GuardError
 from gptimage_core.guard.values import WITHHELD
 
 
@@ -168,12 +168,15 @@ def test_joins_through_foreign_keys(tmp_path: Path) -> None:
         Page = world.Page
         mine = await world.picture(ANN, title="mine", note="about")
         theirs = await world.picture(BOB, title="theirs", visibility="public")
+        hidden = await world.picture(BOB, title="hidden")
         async with world.own():
             await Page(id="p1", picture=mine, text="first").save()
             with pytest.raises(AccessDenied):
                 await Page(id="p2", picture=theirs.id, text="planted").save()
-            with pytest.raises(AccessDenied):
+            with pytest.raises(Conflict):
                 await Page(id="p3", picture=uuid.uuid4(), text="nowhere").save()
+            with pytest.raises(Conflict):
+                await Page(id="p3", picture=hidden.id, text="planted").save()
             rows = await Page.select(Page.text, Page.picture.title, Page.picture.note)
             assert rows == [{"text": "first", "picture.title": "mine", "picture.note": "about"}]
             nested = await Page.select(Page.text, Page.picture.title).output(nested=True)

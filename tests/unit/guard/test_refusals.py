@@ -362,38 +362,114 @@ _REFUSED: dict[str, tuple[str, str]] = {
     "sealed set to an expression": ("UPDATE image SET prompt = note", "to a parameter"),
     "sealed read in SET": ("UPDATE image SET note = prompt", "sealed"),
     # writes
-    "INSERT OR REPLACE": ("INSERT OR REPLACE INTO image (id) VALUES ('a')", "where the key is taken"),
-    "INSERT OR IGNORE": ("INSERT OR IGNORE INTO image (id) VALUES ('a')", "where the key is taken"),
-    "REPLACE": ("REPLACE INTO image (id) VALUES ('a')", "REPLACE deletes"),
-    "ON CONFLICT": ("INSERT INTO image (id) VALUES ('a') ON CONFLICT DO NOTHING", "UPDATE first"),
-    "an upsert": (
-        "INSERT INTO image (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = 'x'",
-        "UPDATE first",
+    "INSERT OR REPLACE": ("INSERT OR REPLACE INTO image (id) VALUES ('a')", "DO UPDATE SET a = excluded.a"),
+    "INSERT OR FAIL": ("INSERT OR FAIL INTO image (id) VALUES ('a')", "undone as a whole"),
+    "INSERT OR ROLLBACK": ("INSERT OR ROLLBACK INTO image (id) VALUES ('a')", "undone as a whole"),
+    "REPLACE": ("REPLACE INTO image (id) VALUES ('a')", "DO UPDATE SET a = excluded.a"),
+    "OR IGNORE and ON CONFLICT": (
+        "INSERT OR IGNORE INTO image (id) VALUES (1) ON CONFLICT DO NOTHING",
+        "not both",
     ),
-    "INSERT … SELECT": ("INSERT INTO image (id) SELECT id FROM account", "with VALUES"),
-    "an expression in VALUES": ("INSERT INTO image (id) VALUES (lower('A'))", "compute it in Python"),
-    "a subquery in VALUES": (
-        "INSERT INTO image (id) VALUES ((SELECT id FROM account))",
-        "compute it in Python",
+    "an upsert without a target": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT DO UPDATE SET note = 'x'",
+        "say what collides",
+    ),
+    "an upsert by an expression": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT (lower(id)) DO UPDATE SET note = 'x'",
+        "names of columns",
+    ),
+    "an upsert by what has no value": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT (note) DO UPDATE SET note = 'x'",
+        "gives it no value",
+    ),
+    "excluded without a value": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET note = excluded.note",
+        "gives `note` no value",
+    ),
+    "excluded as another table": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET credits = "
+        "(SELECT excluded.id FROM account AS excluded)",
+        "take another name",
+    ),
+    "excluded outside of an upsert": ("UPDATE image SET note = excluded.note", "no column"),
+    "two ON CONFLICT": (
+        "INSERT INTO image (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET credits = 1 ON CONFLICT DO NOTHING",
+        "one ON CONFLICT",
+    ),
+    "a sealed column in ON CONFLICT": (
+        "INSERT INTO image (id, prompt) VALUES (1, ?) ON CONFLICT (prompt) DO UPDATE SET note = 'x'",
+        "sealed",
+    ),
+    "INSERT … SELECT of too few": (
+        "INSERT INTO image (id, owner) SELECT id FROM account",
+        "1 values selected",
+    ),
+    "INSERT … SELECT from no table": (
+        "INSERT INTO image (id) SELECT name FROM sqlite_master",
+        "not a governed",
+    ),
+    "INSERT … SELECT and a join's ON": (
+        "INSERT INTO image (id) SELECT id FROM account ON CONFLICT DO NOTHING",
+        "WHERE TRUE",
+    ),
+    "an aggregate in VALUES": ("INSERT INTO image (id) VALUES (count(*))", "compute it in a SELECT"),
+    "sealed in an expression in VALUES": (
+        "INSERT INTO image (id, note) VALUES (?, (SELECT lower(prompt) FROM image))",
+        "sealed",
     ),
     "too few values": ("INSERT INTO image (id, note) VALUES ('a')", "2 columns are named and 1"),
     "a column twice": ("INSERT INTO image (id, ID) VALUES ('a', 'b')", "stands twice"),
     "a column set twice": ("UPDATE image SET note = 'a', NOTE = 'b'", "set twice"),
+    "a column set twice, in two ways": (
+        "UPDATE image SET note = 'a', (credits, NOTE) = (1, 'b')",
+        "set twice",
+    ),
     "an insert into a view": ("INSERT INTO image_view (id) VALUES ('a')", "not a governed table"),
     "an insert into rowid": ("INSERT INTO image (rowid) VALUES (1)", "no column"),
-    "RETURNING *": ("DELETE FROM image RETURNING *", "key only"),
-    "RETURNING a column": ("UPDATE image SET note = 'a' RETURNING note", "key only"),
-    "RETURNING two": ("UPDATE image SET note = 'a' RETURNING id, note", "does not belong"),
-    "RETURNING a subquery": ("DELETE FROM image RETURNING (SELECT max(note) FROM image)", "key only"),
+    "RETURNING what is no column": ("DELETE FROM image RETURNING rowid", "hidden number"),
+    "RETURNING a figure": ("DELETE FROM image RETURNING count(*)", "each row"),
+    "RETURNING with a sealed value computed": (
+        "UPDATE image SET note = 'a' RETURNING prompt || ''",
+        "sealed",
+    ),
+    "RETURNING a column of FROM": (
+        "UPDATE image SET note = 'a' FROM account AS a RETURNING a.name",
+        "no column",
+    ),
     "UPDATE OR REPLACE": ("UPDATE OR REPLACE image SET note = 'a'", "leave the"),
-    "UPDATE … FROM": ("UPDATE image SET note = 'a' FROM account", "set them as parameters"),
-    "an alias in UPDATE": ("UPDATE image AS i SET note = 'a'", "without an alias"),
-    "SET of two": ("UPDATE image SET (note, credits) = ('a', 1)", "one by one"),
-    "SET from a subquery": ("UPDATE image SET note = (SELECT name FROM account)", "read the value first"),
+    "UPDATE … FROM itself": ("UPDATE image SET note = 'a' FROM image", "another alias"),
+    "UPDATE … FROM no table": ("UPDATE image SET note = m.sql FROM sqlite_master AS m", "not a governed"),
+    "UPDATE … FROM with LIMIT": (
+        "UPDATE image SET note = 'a' FROM account LIMIT 1",
+        "choose the rows in WHERE",
+    ),
+    "sealed from FROM": (
+        "UPDATE image SET note = r.what FROM reference AS r WHERE r.image = image.id",
+        "sealed",
+    ),
+    "an alias in UPDATE without AS": ("UPDATE image \"i\" SET note = 'a'", "write `AS`"),
+    "an index hint in UPDATE": ("UPDATE image INDEXED BY a SET note = 'a'", "planner"),
+    "an index hint in DELETE": ("DELETE FROM image NOT INDEXED", "planner"),
+    "SET of two to one": ("UPDATE image SET (note, credits) = ('a')", "2 columns are set to 1"),
+    "SET of two to a SELECT of one": (
+        "UPDATE image SET (note, credits) = (SELECT name FROM account)",
+        "2 columns are set to 1",
+    ),
+    "SET of two in an order by number": (
+        "UPDATE image SET (note, credits) = (SELECT name, level FROM account ORDER BY 2)",
+        "instead of its number",
+    ),
+    "SET from a sealed column": ("UPDATE image SET note = (SELECT what FROM reference)", "sealed"),
     "SET of rowid": ("UPDATE image SET rowid = 1", "no column"),
     "SET of an owner": ("UPDATE image SET owner = note", "does not change"),
-    "ORDER BY in DELETE": ("DELETE FROM image ORDER BY id LIMIT 1", "read the keys first"),
-    "WITH before a write": ("WITH a AS (SELECT 1 AS x) DELETE FROM image", "in front of SELECT only"),
+    "SET of a key": ("UPDATE image SET id = note", "does not change"),
+    "SET of a key from a subquery": (
+        "UPDATE image SET id = (SELECT max(id) FROM account)",
+        "does not change",
+    ),
+    "ORDER BY in DELETE without LIMIT": ("DELETE FROM image ORDER BY id", "without a LIMIT"),
+    "ORDER BY a number": ("DELETE FROM image ORDER BY 1 LIMIT 1", "names nothing here"),
+    "LIMIT of an expression": ("DELETE FROM image LIMIT (SELECT 1)", "a number or a parameter"),
     # errors that would tell
     "a failing output's name in HAVING": (
         "SELECT abs(credits) AS a FROM image GROUP BY a HAVING a > 1",

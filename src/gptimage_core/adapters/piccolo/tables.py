@@ -81,6 +81,7 @@ def _column(column: PiccoloColumn) -> Column:
         references=_referenced(column) if isinstance(column, ForeignKey) else None,
         unique=bool(meta.unique or meta.primary_key),
         opaque=tag.opaque,
+        referenced=_referenced_column(column) if isinstance(column, ForeignKey) else None,
     )
 
 
@@ -97,3 +98,9 @@ def _type(column: PiccoloColumn, role: Role | None) -> _Type:
 
 def _referenced(column: ForeignKey) -> str:  # type: ignore[type-arg]  # the referenced table is not known here
     return str(column._foreign_key_meta.resolved_references._meta.tablename)
+
+
+def _referenced_column(column: ForeignKey) -> str | None:  # type: ignore[type-arg]  # as above
+    """The column that is referenced, where it is not the key."""
+    target = column._foreign_key_meta.resolved_target_column
+    return None if target._meta.primary_key else target._meta.db_column_name

@@ -30,6 +30,10 @@ class Expressions(Calls):
     def query(self) -> n.Query:
         raise AssertionError("the grammar gives it")
 
+    def qualified(self, qualifier: str, name: str, at: int) -> n.Expr:
+        """What `qualifier.name` stands for."""
+        return n.ColumnRef(qualifier, name, at)
+
     # Few frames per level: a statement as deep as DEEPEST must fit Python's recursion limit under a server.
 
     def expression(self) -> n.Expr:
@@ -298,7 +302,7 @@ class Expressions(Calls):
         column = self.name("a column")
         if self.is_op("."):
             raise self.refused("name a table without its schema; the guard knows where it is", at)
-        return n.ColumnRef(name, column, at)
+        return self.qualified(name, column, at)
 
     def _step(self) -> str:
         self.i += 1

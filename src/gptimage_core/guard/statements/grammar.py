@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.statements.catalog import Catalog
+from gptimage_core.guard.statements.scope_writes import check_parts
 from gptimage_core.guard.statements.scopes import resolve
 from gptimage_core.guard.statements.shaped import Verb
 from gptimage_core.guard.statements.writes import Writes
@@ -21,7 +22,7 @@ _ELSEWHERE = {
     "ATTACH": "a governed connection has one database",
     "DETACH": "a governed connection has one database",
     "EXPLAIN": "explain statements outside the guard",
-    "REPLACE": "REPLACE deletes rows unseen; use UPDATE, and INSERT where it matched none",
+    "REPLACE": "REPLACE deletes rows unseen; write `INSERT … ON CONFLICT (key) DO UPDATE SET a = excluded.a`",
     "BEGIN": "use the adapter's transaction",
     "COMMIT": "use the adapter's transaction",
     "ROLLBACK": "use the adapter's transaction",
@@ -59,10 +60,9 @@ class _Statements(Writes):
         if self.is_word("SELECT") or self.is_word("VALUES"):
             body = self.query()
             body.ctes, ctes = ctes, []
-        elif ctes:
-            raise self.refused("WITH goes in front of SELECT only; put the subquery into WHERE")
         elif self.take_word("INSERT"):
-            verb, body = "INSERT", self._insert()
+            verb, body = "INSERT", self._insert(ctes)
+            ctes = []
         elif self.take_word("UPDATE"):
             verb, body = "UPDATE", self._update()
         elif self.take_word("DELETE"):
@@ -71,6 +71,15 @@ class _Statements(Writes):
             instead = _ELSEWHERE.get(self.token.upper, "write SELECT, INSERT, UPDATE or DELETE")
             raise self.refused(f"the guard does not read this statement; {instead}")
         self.end()
-        statement = n.Statement(verb, self.sql, body, self.parameters, ctes)
+        statement = n.Statement(verb, self.sql, body, self.parameters, ctes, part=bool(self.parts))
         resolve(statement, self.catalog)
+        for added in self.added:
+            added.index += self.parameters
+        for part in self.parts:
+            part.placeholders = self.parameters
+            resolve(part, self.catalog)
+            statement.clocked |= part.clocked
+        if any(at >= self.parameters for at in statement.clocked):
+            raise self.refused("a date function takes no value of `excluded`; compute it in Python", 0)
+        check_parts(statement)
         return statement

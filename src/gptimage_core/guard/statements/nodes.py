@@ -98,6 +98,13 @@ class In(Node):
     guards: list[Source] | None = None
 
 
+class Listed(Node):
+    """Whether the operand stands in a JSON array, which is an argument (the guard's own, of keys)."""
+
+    operand: ColumnRef
+    array: Parameter
+
+
 class Exists(Node):
     query: Query
     guards: list[Source] | None = None
@@ -176,8 +183,8 @@ class Call(Node):
 
 
 Expr: TypeAlias = (
-    Literal | Parameter | ColumnRef | Unary | Binary | Logic | IsNull | Between | Like | In | Exists | Scalar
-    | Case | Cast | Collate | Row | Call
+    Literal | Parameter | ColumnRef | Unary | Binary | Logic | IsNull | Between | Like | In | Listed | Exists
+    | Scalar | Case | Cast | Collate | Row | Call
 )  # fmt: skip
 
 
@@ -302,28 +309,70 @@ class Use(Node):
     clause: str
 
 
+class Returning(Node):
+    """RETURNING. `label` names the one output where it is the key and no more; else `read` is a SELECT of the
+    list over the written rows, whose keys are a JSON array in one more argument of its own."""
+
+    label: str | None
+    read: Statement | None = None
+    keys: Parameter | None = None
+
+
+class Upsert(Node):
+    """ON CONFLICT. `target`: its columns (none: whatever collides), `partial`: with a WHERE of its own.
+
+    DO UPDATE: `update` is an UPDATE of the row that collides, `found` the same without the WHERE after SET,
+    to know whether there is one that may be changed. In both the arguments after the user's own are the
+    values of the row that was to be inserted: as given, then as filled in. DO NOTHING: both are `None`.
+    """
+
+    target: list[str]
+    partial: bool
+    update: Statement | None = None
+    found: Statement | None = None
+
+
 class Insert(Node):
+    """`columns`: those named and those that the guard fills in; `rows`: a cell for each.
+
+    `source`: a SELECT. `each`: the one row of cells stands for every row that it gives; else it gives one
+    row, of the values that have to be computed. `ignore`: OR IGNORE.
+    """
+
     entry: Entry
     columns: list[str]
     rows: list[tuple[Cell, ...]]
-    returning: str | None
+    returning: Returning | None
+    source: Statement | None = None
+    each: bool = False
+    ignore: bool = False
+    upsert: Upsert | None = None
 
 
 class Update(Node):
-    """`source` is the table as its WHERE sees it; `sets` the columns and their values."""
+    """`source` is the table as its WHERE sees it; `sets` the columns and their values; `sources` its FROM,
+    resolved: with the parentheses taken off in `leaves`."""
 
     entry: Entry
     source: Source
     sets: list[tuple[Column, Expr]]
     where: Expr | None
-    returning: str | None
+    returning: Returning | None
+    sources: list[Source] = []
+    leaves: list[Source] = []
+    order: list[Order] = []
+    limit: Expr | None = None
+    offset: Expr | None = None
 
 
 class Delete(Node):
     entry: Entry
     source: Source
     where: Expr | None
-    returning: str | None
+    returning: Returning | None
+    order: list[Order] = []
+    limit: Expr | None = None
+    offset: Expr | None = None
 
 
 class Statement(Node):
@@ -334,7 +383,8 @@ class Statement(Node):
     functions that would take a text for the present instant;
     `tables`: the governed tables it names, and what it reads of them: `needs`; `guarded`: those whose
     membership flag it asks; `cores`: every SELECT in it; the `target_…` ones say the same of the rows that
-    an UPDATE or DELETE writes, `set_reads` of what its SET reads.
+    an UPDATE or DELETE writes, `set_reads` of what its SET reads. `part`: there are several,
+    of one text, and each takes of the arguments those that it names.
     """
 
     verb: Verb
@@ -352,3 +402,4 @@ class Statement(Node):
     target_needs: set[str] = set()
     target_guarded: bool = False
     set_reads: set[str] = set()
+    part: bool = False

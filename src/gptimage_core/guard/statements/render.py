@@ -86,7 +86,7 @@ class Renderer:
         """FROM and WHERE of a core, with a space in front."""
         was, self.summed = self.summed, False
         where = "" if core.where is None else f" WHERE {self.expr(core.where)}"
-        text = self._from(core.sources) + where
+        text = (f" FROM {self.sources(core.sources)}" if core.sources else "") + where
         self.summed = was
         return text
 
@@ -95,15 +95,14 @@ class Renderer:
         having = "" if core.having is None else f" HAVING {self.expr(core.having)}"
         return group + having + self._windows(core)
 
-    def _from(self, sources: list[n.Source]) -> str:
-        if not sources:
-            return ""
-        out = [" FROM "]
+    def sources(self, sources: list[n.Source]) -> str:
+        """What stands after FROM."""
+        out: list[str] = []
         for source in sources:
             if source.join:
                 out.append(", " if source.join == "," else f" {source.join} ")
             if source.group:
-                out.append(f"({self._from(source.group)[6:]})")
+                out.append(f"({self.sources(source.group)})")
             else:
                 out.append(self.source(source))
             if source.on is not None:
@@ -246,6 +245,10 @@ class Renderer:
         word = "NOT IN" if expr.negated else "IN"
         return self._guarded(f"({self.expr(expr.operand)} {word} ({inner}))", expr.guards)
 
+    def _listed(self, expr: n.Listed) -> str:
+        array = self.expr(expr.array)
+        return f"({self.expr(expr.operand)} IN (SELECT value FROM json_each({array})))"  # noqa: S608  # a placeholder
+
     def _exists(self, expr: n.Exists) -> str:
         core = expr.query.cores[0]
         inner = f"SELECT 1{self.rest(core)}" if core.exists else self.query(expr.query)
@@ -328,6 +331,7 @@ _RENDER: dict[type, Callable[[Renderer, Any], str]] = {
     n.Between: Renderer._between,
     n.Like: Renderer._like,
     n.In: Renderer._in,
+    n.Listed: Renderer._listed,
     n.Exists: Renderer._exists,
     n.Scalar: Renderer._scalar,
     n.Case: Renderer._case,

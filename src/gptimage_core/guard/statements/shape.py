@@ -189,6 +189,8 @@ class Shaping:
 
     def main(self) -> tuple[Renderer, Texter]:
         """A renderer whose user parameters keep their order, and what makes its `Text`."""
+        if self.statement.part:
+            return self.picking()
         k = self.prefixed
         return Renderer(
             lambda index: f"?{k + index + 1}", self.shadows.secret, len(self.statement.sql)

@@ -11,7 +11,6 @@ from gptimage_core.guard.statements.render import Renderer, quote
 from gptimage_core.guard.statements.shadow import subject_columns
 from gptimage_core.guard.statements.shaped import (
     Assignment,
-    Cell,
     Insertion,
     Output,
     Shaped,
@@ -25,37 +24,35 @@ if TYPE_CHECKING:
 
 __all__ = ["insertion", "written"]
 
-_FILLED = ("tenant", "recorded", "collected_under")
-"""Roles that the guard fills into an INSERT that does not name them."""
-
 
 def insertion(statement: n.Statement, insert: n.Insert) -> Shaped:
     """Bind every cell; the guard decides and fills. Whether the rows may be created is not asked here."""
-    entry = insert.entry
-    missing = [c.name for c in entry.table.columns if c.role in _FILLED and c.name not in insert.columns]
-    columns = (*insert.columns, *missing)
-    rows = tuple((*row, *(Cell(fill=True) for _ in missing)) for row in insert.rows)
-    if columns:
-        number, written = 0, []
-        for row in rows:
-            written.append("(" + ", ".join(f"?{number + i + 1}" for i in range(len(row))) + ")")
-            number += len(row)
-        values = f"({', '.join(quote(c) for c in columns)}) VALUES {', '.join(written)}"
+    entry, width = insert.entry, len(insert.columns)
+    label = None if insert.returning is None else insert.returning.label or entry.key
+    front = f"INSERT INTO main.{quote(entry.name)}"
+    if insert.columns:
+        front += f" ({', '.join(quote(c) for c in insert.columns)}) VALUES "
+        rows = [
+            "(" + ", ".join(f"?{at * width + i + 1}" for i in range(width)) + ")"
+            for at in range(len(insert.rows))
+        ]
+        values, one = front + ", ".join(rows), front + rows[0]
     else:
-        values = "DEFAULT VALUES"
-    returning = _returning(entry, insert.returning)
+        values = one = f"{front} DEFAULT VALUES"
     return Shaped(
         "INSERT",
-        Text(
-            f"INSERT INTO main.{quote(entry.name)} {values}{returning}",
-            (),
-            tuple(range(statement.placeholders)),
-        ),
+        Text(values + _returning(entry, label), (), tuple(range(statement.placeholders))),
         (entry.name,),
         outputs=_key_output(entry, insert.returning),
         target=entry.name,
-        returning=bool(returning),
-        insertion=Insertion(columns, rows),
+        returning=label is not None,
+        insertion=Insertion(
+            tuple(insert.columns),
+            tuple(insert.rows),
+            insert.each,
+            insert.ignore,
+            one + _returning(entry, entry.key),
+        ),
     )
 
 
@@ -63,56 +60,121 @@ def _returning(entry: Entry, label: str | None) -> str:
     return "" if label is None else f" RETURNING {quote(entry.key)} AS {quote(label)}"
 
 
-def _key_output(entry: Entry, label: str | None) -> tuple[Output, ...]:
-    return () if label is None else (Output(label, entry.name, entry.key, "no", False),)
+def _key_output(entry: Entry, returning: n.Returning | None) -> tuple[Output, ...]:
+    if returning is None or returning.label is None:
+        return ()
+    return (Output(returning.label, entry.name, entry.key, "no", False),)
 
 
 def written(shaping: Shaping, body: n.Update | n.Delete) -> Shaped:
     """An UPDATE or DELETE of the rows that the profile lets be written."""
-    entry, source = body.entry, body.source
-    pinned = [(c, v) for c, v in body.sets if entry.is_pinned(c.name)] if isinstance(body, n.Update) else []
-    sets = [(c, v) for c, v in body.sets if not entry.is_pinned(c.name)] if isinstance(body, n.Update) else []
-    rows = _target_rows(shaping, body, [column.name for column, _ in sets])
-    needs = shaping.statement.target_needs | {column.name for column, _ in pinned}
-    access = shaping.shadows.access(entry)
-    chosen = shaping.shadows.select(entry, access, needs, rows, flagged=shaping.statement.target_guarded)
-    secret = shaping.shadows.secret(entry, "w")
-    shaping.prefixed = len(shaping.shadows.params)
-    extra = f"{secret} AS ({chosen})"
-    alias = quote(source.alias)
+    return _Writing(shaping, body).shaped()
 
-    def choose(renderer: Renderer) -> str:
-        """FROM and WHERE over the target's rows."""
-        conditions = [f"{alias}.{quote(c.name)} IS {renderer.expr(v)}" for c, v in pinned]
+
+class _Writing:
+    """One UPDATE or DELETE on its way. `secret` names the CTE of the rows that it may write."""
+
+    def __init__(self, shaping: Shaping, body: n.Update | n.Delete) -> None:
+        self.shaping, self.body, self.entry = shaping, body, body.entry
+        sets = body.sets if isinstance(body, n.Update) else []
+        self.pinned = [(c, v) for c, v in sets if self.entry.is_pinned(c.name)]
+        self.sets = [(c, v) for c, v in sets if not self.entry.is_pinned(c.name)]
+        self.sources = body.sources if isinstance(body, n.Update) else []
+        self.alias = quote(body.source.alias)
+        self.key = quote(self.entry.key)
+        statement, shadows = shaping.statement, shaping.shadows
+        rows = _target_rows(shaping, body, [column.name for column, _ in self.sets])
+        needs = statement.target_needs | statement.set_reads | {column.name for column, _ in self.pinned}
+        access = shadows.access(self.entry)
+        chosen = shadows.select(self.entry, access, needs, rows, flagged=statement.target_guarded)
+        self.secret = shadows.secret(self.entry, "w")
+        shaping.prefixed = len(shadows.params)
+        self.extra = f"{self.secret} AS ({chosen})"
+
+    def shaped(self) -> Shaped:
+        shaping, body = self.shaping, self.body
+        renderer, text = shaping.main()
+        returning = ""
+        if body.returning is not None:
+            returning = _returning(self.entry, body.returning.label or self.entry.key)
+        where = self._delete(renderer) if isinstance(body, n.Delete) else self._update(renderer)
+        last = shaping.prefixed + len(text.placeholders) + 1
+        sealed = any(column.sealed for column, _ in self.sets)
+        return Shaped(
+            "UPDATE" if isinstance(body, n.Update) else "DELETE",
+            text(where + returning),
+            tuple(shaping.statement.tables),
+            outputs=_key_output(self.entry, body.returning),
+            touch=self._touch(),
+            target=self.entry.name,
+            returning=bool(returning),
+            assignments=tuple(_assignment(column, value) for column, value in self.sets),
+            row=text(f"{where} AND {self._own_key()} = ?{last}{returning}") if sealed else None,
+        )
+
+    def _own_key(self) -> str:
+        return f"{quote(self.entry.name)}.{self.key}"
+
+    def _delete(self, renderer: Renderer) -> str:
+        return f"DELETE FROM main.{quote(self.entry.name)} WHERE {self._keys(renderer)}"  # noqa: S608  # names are quoted, values bound
+
+    def _keys(self, renderer: Renderer) -> str:
+        inner = f"SELECT {self.alias}.{self.key}{self._choice(renderer)}"
+        return f"{self.key} IN ({self.shaping.front(renderer, self.extra)}{inner})"
+
+    def _update(self, renderer: Renderer) -> str:
+        """What SET computes is computed where the rows are chosen, so that it is read there and nowhere else;
+        where it takes arguments only, the keys are enough."""
+        front = f"UPDATE main.{quote(self.entry.name)} SET "  # noqa: S608  # names are quoted, values bound
+        computed = [v for _, v in self.sets if not isinstance(v, n.Parameter | n.Literal)]
+        if not computed and not self.sources:
+            sets = ", ".join(f"{quote(c.name)} = {renderer.expr(v)}" for c, v in self.sets)
+            return f"{front}{sets or f'{self.key} = {self.key}'} WHERE {self._keys(renderer)}"
+        sets = ", ".join(
+            f'{quote(c.name)} = "gp:new"."gp:{computed.index(v)}"'
+            if v in computed
+            else f"{quote(c.name)} = {renderer.expr(v)}"
+            for c, v in self.sets
+        )
+        listed = [f'{self.alias}.{self.key} AS "gp:k"']
+        listed += [f'{renderer.expr(value)} AS "gp:{i}"' for i, value in enumerate(computed)]
+        inner = f"SELECT {', '.join(listed)}{self._choice(renderer)}"
+        inner = f'({self.shaping.front(renderer, self.extra)}{inner}) AS "gp:new"'
+        sets = sets or f'{self.key} = "gp:new"."gp:k"'
+        return f'{front}{sets} FROM {inner} WHERE {self._own_key()} = "gp:new"."gp:k"'
+
+    def _choice(self, renderer: Renderer) -> str:
+        """FROM, WHERE, ORDER BY and LIMIT over the rows that may be written."""
+        body = self.body
+        out = f" FROM {self.secret} AS {self.alias}"
+        if self.sources:
+            out += ", " + renderer.sources(self.sources)
+        conditions = [f"{self.alias}.{quote(c.name)} IS {renderer.expr(v)}" for c, v in self.pinned]
         if body.where is not None:
             conditions.append(renderer.expr(body.where))
-        return f" FROM {secret} AS {alias}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+        if conditions:
+            out += f" WHERE {' AND '.join(conditions)}"
+        if body.limit is not None:
+            terms = [renderer.expr(term.expr) + term.suffix for term in body.order]
+            # Two statements make this choice, so it must be the same one: at the end the key decides.
+            out += f" ORDER BY {', '.join([*terms, f'{self.alias}.{self.key}'])}"
+            out += f" LIMIT {renderer.expr(body.limit)}"
+            out += "" if body.offset is None else f" OFFSET {renderer.expr(body.offset)}"
+        return out
 
-    renderer, text = shaping.main()
-    key = quote(entry.key)
-    keys = f"{key} IN ({shaping.front(renderer, extra)}SELECT {alias}.{key}{choose(renderer)})"
-    if isinstance(body, n.Update):
-        assigned = ", ".join(f"{quote(c.name)} = {renderer.expr(v)}" for c, v in sets) or f"{key} = {key}"
-        front = f"UPDATE main.{quote(entry.name)} SET {assigned}"  # noqa: S608  # names are quoted, values bound
-    else:
-        front = f"DELETE FROM main.{quote(entry.name)}"  # noqa: S608  # names are quoted, values bound
-    returning = _returning(entry, body.returning)
-    last = shaping.prefixed + shaping.statement.placeholders + 1
-    sealed = any(column.sealed for column, _ in sets)
-    picked, touch_text = shaping.picking()
-    people = subject_columns(entry, shaping.catalog)
-    arm = shaping.arm(entry, alias, people, choose(picked))
-    return Shaped(
-        "UPDATE" if isinstance(body, n.Update) else "DELETE",
-        text(f"{front} WHERE {keys}{returning}"),
-        tuple(shaping.statement.tables),
-        outputs=_key_output(entry, body.returning),
-        touch=shaping.touch_text(picked, touch_text, [arm], extra),
-        target=entry.name,
-        returning=bool(returning),
-        assignments=tuple(_assignment(column, value) for column, value in sets),
-        row=text(f"{front} WHERE {keys} AND {key} = ?{last}{returning}") if sealed else None,
-    )
+    def _touch(self) -> Text | None:
+        shaping = self.shaping
+        picked, text = shaping.picking()
+        rest = self._choice(picked)
+        arms = [shaping.arm(self.entry, self.alias, subject_columns(self.entry, shaping.catalog), rest)]
+        leaves = self.body.leaves if isinstance(self.body, n.Update) else []
+        for source in leaves:
+            if source.entry is not None:
+                people = subject_columns(source.entry, shaping.catalog)
+                arms.append(shaping.arm(source.entry, quote(source.alias), people, rest))
+        if self.body.limit is not None:
+            arms = [f"SELECT * FROM ({arm})" for arm in arms]  # noqa: S608  # names are quoted, values bound
+        return shaping.touch_text(picked, text, arms, self.extra)
 
 
 def _target_rows(shaping: Shaping, body: n.Update | n.Delete, columns: list[str]) -> tuple[Template, ...]:

@@ -67,7 +67,8 @@ class Touch(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True):
-    """One value of an INSERT: the user's argument number `placeholder`, else the literal `value`.
+    """One value of an INSERT: the user's argument number `placeholder`, the value number `output` of a row
+    that the statement's own SELECT gave, else the literal `value`.
 
     `fill` marks a technical column that the statement did not name and the guard fills in.
     """
@@ -75,16 +76,22 @@ class Cell(Struct, frozen=True):
     placeholder: int | None = None
     value: str | int | float | bytes | None = None
     fill: bool = False
+    output: int | None = None
 
 
 class Insertion(Struct, frozen=True):
     """An INSERT, cell by cell. The shaped SQL binds every cell, row by row, in this order.
 
     So the guard decides each row, seals what is sealed, fills in what is technical, and binds the values.
+    `one` is the same statement for one row, with the key in its RETURNING: for rows that a SELECT gives
+    (`each`: the one row of cells is for each of them) and for what may collide (`ignore`, ON CONFLICT).
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    each: bool = False
+    ignore: bool = False
+    one: str = ""
 
 
 class Assignment(Struct, frozen=True):

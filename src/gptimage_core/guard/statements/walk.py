@@ -89,7 +89,7 @@ class Walker(OverRows):
     def _is_null(self, expr: n.IsNull, clause: Clause) -> None:
         self.presence(expr.operand, clause)
 
-    def _unary(self, expr: n.Unary | n.Cast | n.Collate, clause: Clause) -> None:
+    def _unary(self, expr: n.Unary | n.Cast | n.Collate | n.Listed, clause: Clause) -> None:
         self._walk(expr.operand, clause)
 
     def _binary(self, expr: n.Binary, clause: Clause) -> None:
@@ -262,6 +262,7 @@ _VISIT: dict[type, Callable[[Walker, Any, Clause], None]] = {
     n.Between: Walker._between,
     n.Like: Walker._like,
     n.In: Walker._in,
+    n.Listed: Walker._unary,
     n.Exists: Walker._exists,
     n.Scalar: Walker._scalar,
     n.Case: Walker._case,
