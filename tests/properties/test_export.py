@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from tests.support.past import past
 from tests.support.server import NOON, POLICY
 
 from gptimage_core.clock import FixedClock
@@ -224,7 +225,7 @@ def check_whole(services: Services, found: zipfile.ZipFile, person: str) -> None
         ).fetchall()
         assert {row["id"] for row in rows_in(found, "access_records")} <= {id_ for (id_,) in touched}
 
-    services.database.read_sync(work)
+    past(services.database.path, work)
 
 
 def check_sound(found: zipfile.ZipFile, person: str, life: Life) -> None:

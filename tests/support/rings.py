@@ -96,7 +96,8 @@ def alone_on(
             raise GuardError("the database refuses this write") from None
         raise
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_AUTH:
+        code = getattr(error, "sqlite_errorcode", None)  # an error of Python's own has none
+        if code == sqlite3.SQLITE_AUTH or str(error).startswith("not authorized"):
             raise GuardError("the database refuses this statement") from None
         raise
 

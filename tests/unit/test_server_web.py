@@ -17,6 +17,7 @@ from tests.support.server import JSON, NOON, POLICY, make_app, sign_up, visit
 import gptimage_server
 from gptimage_core.errors import AccessDenied, Conflict, PolicyError
 from gptimage_core.policy.timeline import load_timeline
+from gptimage_core.store.watched import lifted
 from gptimage_server.app import create_app
 from gptimage_server.migrations import MIGRATIONS
 from gptimage_server.migrations._first import FILE, text
@@ -273,11 +274,13 @@ def test_a_collision_is_told_in_one_sentence(tmp_path: Path) -> None:
 def test_a_full_disk_acknowledges_nothing(tmp_path: Path) -> None:
     """507, and no link is mailed: what could not be kept was not done."""
     app = make_app(tmp_path)
-    app.state.services.database.write_sync(
-        lambda connection: connection.execute(
-            f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}"
-        ).fetchone()
-    )
+
+    def fill(connection: Any) -> None:
+        with lifted(connection):
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+    app.state.services.database.write_sync(fill)
     seen: list[int] = []
 
     async def whole() -> None:

@@ -46,7 +46,7 @@ def guarded(error: BaseException) -> BaseException:
     database does not let through as `GuardError`, all others unchanged."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
-        if code == sqlite3.SQLITE_AUTH:
+        if code == sqlite3.SQLITE_AUTH or str(error).startswith("not authorized"):  # (of a function)
             # Nothing of SQLite's words, and no cause: they name what was asked for.
             return GuardError(
                 "the database refuses this statement: nothing that is open here permits it; use queries "
