@@ -64,8 +64,7 @@ _writing.works(
     await Tag.insert(Tag(owner='ann', word='a1', weight=Decimal('0.5'))).returning(
         Tag.id, Tag.word, Tag.weight
     )
-""",
-    yet=True,
+"""
 )
 _writing.works(
     "insert, returning a bare row", "await Picture.insert(Picture(id=number(51), owner='ann', title='x'))"
@@ -149,8 +148,7 @@ _writing.works(
     await Picture.update({Picture.size: Picture.size + 1}).where(Picture.size > 1).returning(
         Picture.id, Picture.size, Picture.title
     )
-""",
-    yet=True,
+"""
 )
 _writing.works(
     "update, returning the key",
@@ -164,8 +162,7 @@ _writing.works(
     picture = await Picture.objects().get(Picture.id == number(3))
     await picture.update_self({Picture.size: Picture.size + 5, Picture.title: 'self'})
     [picture.size, picture.title, await Picture.select(Picture.id, Picture.size)]
-""",
-    yet=True,
+"""
 )
 _writing.works(
     "`refresh`",
@@ -240,8 +237,7 @@ _writing.works(
     "delete, returning columns",
     """
     await Pin.delete().where(Pin.reason == 'r1').returning(Pin.id, Pin.reason)
-""",
-    yet=True,
+"""
 )
 _writing.works(
     "`get_or_create` of a row that is there",
@@ -285,16 +281,14 @@ _conflicts.works(
         action='DO NOTHING'
     )
     await Tag.select(Tag.word).order_by(Tag.word)
-""",
-    yet=True,
+"""
 )
 _conflicts.works(
     "do nothing, of one column",
     """
     await Tag.insert(Tag(owner='ann', word='sea')).on_conflict(target=Tag.word, action='DO NOTHING')
     await Tag.select(Tag.word).order_by(Tag.word)
-""",
-    yet=True,
+"""
 )
 _conflicts.works(
     "update with the new values",
@@ -303,8 +297,7 @@ _conflicts.works(
         target=Tag.word, action='DO UPDATE', values=[Tag.weight]
     )
     await Tag.select().order_by(Tag.word)
-""",
-    yet=True,
+"""
 )
 _conflicts.works(
     "update with other values",
@@ -313,8 +306,7 @@ _conflicts.works(
         target=Tag.word, action='DO UPDATE', values=[(Tag.weight, Decimal('7'))]
     )
     await Tag.select().order_by(Tag.word)
-""",
-    yet=True,
+"""
 )
 _conflicts.works(
     "update where",
@@ -323,8 +315,7 @@ _conflicts.works(
         target=Tag.word, action='DO UPDATE', values=[Tag.weight], where=Tag.weight > 5
     )
     await Tag.select().order_by(Tag.word)
-""",
-    yet=True,
+"""
 )
 _conflicts.works(
     "by the key",
@@ -333,8 +324,7 @@ _conflicts.works(
         target=Picture.id, action='DO UPDATE', values=[Picture.title, Picture.size]
     )
     await Picture.select(Picture.id, Picture.title, Picture.size).order_by(Picture.id)
-""",
-    yet=True,
+"""
 )
 
 _transactions = Section("Transactions")
