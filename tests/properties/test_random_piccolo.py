@@ -193,10 +193,14 @@ def _write(draw: st.DrawFn) -> Any:
         "link": lambda t: t.Picture.update({t.Picture.artist: n}, force=True),
         "upsert": lambda t: t.Tag.insert(
             t.Tag(owner="ann", word=own, weight=n), t.Tag(owner="ann", word="wood")
-        ).on_conflict(target=t.Tag.word, action="DO UPDATE" if n > 1 else "DO NOTHING", values=[t.Tag.weight]),
-        "returning": lambda t: t.Picture.update({t.Picture.size: t.Picture.size * n})
-        .where(where(t))
-        .returning(t.Picture.id, t.Picture.size, t.Picture.title),
+        ).on_conflict(
+            target=t.Tag.word, action="DO UPDATE" if n > 1 else "DO NOTHING", values=[t.Tag.weight]
+        ),
+        "returning": lambda t: (
+            t.Picture.update({t.Picture.size: t.Picture.size * n})
+            .where(where(t))
+            .returning(t.Picture.id, t.Picture.size, t.Picture.title)
+        ),
         "set": lambda t: t.Picture.update({t.Picture.title: word, t.Picture.starred: n > 2}).where(where(t)),
         "add": lambda t: t.Picture.update({t.Picture.size: t.Picture.size + n}).where(where(t)),
         "join": lambda t: t.Picture.update({t.Picture.title: t.Picture.title + word}).where(where(t)),

@@ -64,7 +64,7 @@ _writing.works(
     await Tag.insert(Tag(owner='ann', word='a1', weight=Decimal('0.5'))).returning(
         Tag.id, Tag.word, Tag.weight
     )
-"""
+""",
 )
 _writing.works(
     "insert, returning a bare row", "await Picture.insert(Picture(id=number(51), owner='ann', title='x'))"
@@ -148,7 +148,7 @@ _writing.works(
     await Picture.update({Picture.size: Picture.size + 1}).where(Picture.size > 1).returning(
         Picture.id, Picture.size, Picture.title
     )
-"""
+""",
 )
 _writing.works(
     "update, returning the key",
@@ -162,7 +162,7 @@ _writing.works(
     picture = await Picture.objects().get(Picture.id == number(3))
     await picture.update_self({Picture.size: Picture.size + 5, Picture.title: 'self'})
     [picture.size, picture.title, await Picture.select(Picture.id, Picture.size)]
-"""
+""",
 )
 _writing.works(
     "`refresh`",
@@ -237,7 +237,7 @@ _writing.works(
     "delete, returning columns",
     """
     await Pin.delete().where(Pin.reason == 'r1').returning(Pin.id, Pin.reason)
-"""
+""",
 )
 _writing.works(
     "`get_or_create` of a row that is there",
@@ -281,14 +281,14 @@ _conflicts.works(
         action='DO NOTHING'
     )
     await Tag.select(Tag.word).order_by(Tag.word)
-"""
+""",
 )
 _conflicts.works(
     "do nothing, of one column",
     """
     await Tag.insert(Tag(owner='ann', word='sea')).on_conflict(target=Tag.word, action='DO NOTHING')
     await Tag.select(Tag.word).order_by(Tag.word)
-"""
+""",
 )
 _conflicts.works(
     "update with the new values",
@@ -297,7 +297,7 @@ _conflicts.works(
         target=Tag.word, action='DO UPDATE', values=[Tag.weight]
     )
     await Tag.select().order_by(Tag.word)
-"""
+""",
 )
 _conflicts.works(
     "update with other values",
@@ -306,7 +306,7 @@ _conflicts.works(
         target=Tag.word, action='DO UPDATE', values=[(Tag.weight, Decimal('7'))]
     )
     await Tag.select().order_by(Tag.word)
-"""
+""",
 )
 _conflicts.works(
     "update where",
@@ -315,7 +315,7 @@ _conflicts.works(
         target=Tag.word, action='DO UPDATE', values=[Tag.weight], where=Tag.weight > 5
     )
     await Tag.select().order_by(Tag.word)
-"""
+""",
 )
 _conflicts.works(
     "by the key",
@@ -324,7 +324,7 @@ _conflicts.works(
         target=Picture.id, action='DO UPDATE', values=[Picture.title, Picture.size]
     )
     await Picture.select(Picture.id, Picture.title, Picture.size).order_by(Picture.id)
-"""
+""",
 )
 
 _transactions = Section("Transactions")
