@@ -145,6 +145,62 @@ def test_a_subquery_that_depends_on_an_outer_row_counts_as_all_that_is_visible()
     assert sorted(touched) == [(0, "i1", "u1", None), (0, "i3", "u1", None)]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id, rank() OVER (ORDER BY id) FROM image LIMIT 1",
+        "WITH w AS (SELECT id FROM image) SELECT id FROM w LIMIT 1",
+        "SELECT 1 FROM (WITH w AS (SELECT id FROM image) SELECT id FROM w) AS s LIMIT 1",
+        "WITH RECURSIVE w(x) AS (SELECT 'i1' UNION SELECT i.id FROM image AS i JOIN w ON 1) SELECT x FROM w",
+        "SELECT count(*) FROM image AS a NATURAL JOIN image AS b WHERE b.starred IS NULL OR 1",
+        "SELECT sum(e.value) FROM image, json_each(json_array(image.starred)) AS e",
+        "SELECT count(*) FROM (image AS a LEFT JOIN image AS b USING (id))",
+    ],
+)
+def test_rows_behind_windows_with_and_joins_are_named_too(sql: str) -> None:
+    """S7: what an answer is made of is touched, though the answer does not show it."""
+    if "NATURAL" in sql:
+        sql = sql.replace("NATURAL JOIN image AS b", "JOIN image AS b USING (id, owner)")
+    shaped = _shape(sql)
+    assert shaped.touch is not None
+    touched = make_database(_ROWS).execute(shaped.touch.sql, arguments(shaped.touch, [])).fetchall()
+    assert set(touched) == {(0, "i1", "u1"), (0, "i3", "u1")}
+
+
+def test_no_comment_reaches_the_database() -> None:
+    """A comment is read and dropped, in the name of an output, too."""
+    shaped = _shape("SELECT /* ann@example.org */ starred + /* secret */ 1 -- and so on\nFROM image")
+    assert "ann" not in shaped.text.sql
+    assert "secret" not in shaped.text.sql
+    assert [output.name for output in shaped.outputs] == ["starred +  1"]
+
+
+def test_a_with_table_is_never_taken_for_the_shadow_of_a_governed_one() -> None:
+    """Who calls a WITH table like a governed one reads what stands in it, and nothing of the other."""
+    shaped = _shape("WITH image AS (SELECT 'x' AS id, 'y' AS note) SELECT id, note FROM image")
+    assert shaped.tables == ()
+    assert make_database(_ROWS).execute(shaped.text.sql).fetchall() == [("x", "y")]
+    assert shaped.outputs[1] == Output("note", None, None, "no", False)
+
+
+def test_a_star_shows_what_using_joins_by_once() -> None:
+    """As SQLite has it: the left one, of a FULL JOIN whichever is there."""
+    shaped = _shape("SELECT * FROM reference FULL JOIN account USING (id)")
+    names = [output.name for output in shaped.outputs]
+    assert names == ["id", "image", "what", "size", "giver", "taker", "name", "level"]
+    rows = make_database(_ROWS).execute(shaped.text.sql, arguments(shaped.text, [])).fetchall()
+    assert {row[0] for row in rows} == {"r1", "a:1"}
+
+
+@pytest.mark.parametrize("clock", ["now", "NOW", "now\0", "localtime"])
+def test_a_value_that_means_the_present_instant_is_no_date(clock: str) -> None:
+    """No hidden clock: not from a column, nor from what is computed; parameters are asked when bound."""
+    rows = {**_ROWS, "account": [("a:1", "u1", "u2", clock, 1)]}
+    shaped = _shape("SELECT date(name), date(lower(name)), date('2024-01-31', name) FROM account")
+    assert make_database(rows).execute(shaped.text.sql).fetchone()[:3] == (None, None, None)
+    assert parse("SELECT date(coalesce(?, ?), ?), ? FROM image", CATALOG).clocked == {0, 1, 2}
+
+
 def test_an_insert_binds_every_cell_and_leaves_technical_columns_to_the_guard() -> None:
     """The guard decides, seals and fills in, cell by cell; nothing of the user's values is in the text."""
     given = "(?, ?, -3, 'it''s'), (?, ?, NULL, x'00')"

@@ -23,7 +23,8 @@ _EVERYTHING = Profile(
         for t in TABLES
     },
 )
-_SQL = re.compile(r"``? ?((?:SELECT|WITH|VALUES|INSERT|UPDATE|DELETE|REPLACE) .+?) ?``?(?!`)")
+_VERBS = "SELECT|WITH|VALUES|INSERT|UPDATE|DELETE|REPLACE"
+_SQL = re.compile(rf"``((?:{_VERBS}) .+?)``|`((?:{_VERBS}) [^`]+)`")
 
 
 def _rows(heading: str) -> list[tuple[str, str]]:
@@ -42,7 +43,7 @@ def _rows(heading: str) -> list[tuple[str, str]]:
 
 
 def _statements(cell: str) -> list[str]:
-    return _SQL.findall(cell)
+    return [two or one for two, one in _SQL.findall(cell)]
 
 
 _ALLOWED = [sql for _, example in _rows("Allowed") for sql in _statements(example)]

@@ -2,7 +2,7 @@
 
 An allow-list. `parse` takes one SELECT, INSERT, UPDATE or DELETE of SQLite's dialect, resolves every name in
 it against the governed tables, and raises `GuardError` (what, where, what to write instead) on everything
-else: other statements, schemas, pragmas, table-valued functions, functions that are not listed, clocks.
+else: other statements, schemas, pragmas, functions that are not listed, clocks. docs/statements.md shows it.
 Why an allow-list: lists of what is forbidden failed on quoted names, views, shadow tables and catalogues.
 """
 

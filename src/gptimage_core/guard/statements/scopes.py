@@ -4,11 +4,13 @@ Innermost scope first, as SQLite does it; what is ambiguous or unknown is refuse
 to a text, and no hidden column such as rowid is reachable). On the way it is settled, once per statement:
 
  - INVARIANT (sealed-is-only-shown): a sealed column stands nowhere but as a bare output, through subqueries
-   and WITH tables, up to the top: it is never compared, sorted, grouped, counted or computed with.
+   and WITH tables, up to the top: it is never compared, sorted, grouped or computed with. Whether it is
+   there may be asked (IS NULL, count): that is not its content.
  - what a policy might withhold and the statement uses to decide something (`uses`), for `shape` to refuse.
  - INVARIANT (no-errors-from-hidden-rows): whatever can raise and stands where the planner might evaluate it
-   before the guard's predicate (WHERE, ON, HAVING, the list of a subquery in FROM) gets `guards`: the sources
-   whose membership flag is asked first.
+   before the guard's predicate (WHERE, ON, HAVING, the list of a subquery in FROM, arguments of a function
+   that gives rows) gets `guards`: the sources whose membership flag is asked first. A subquery or WITH table
+   that it stands over is `fenced`: its rows are made before anything is asked of them.
 """
 
 from __future__ import annotations

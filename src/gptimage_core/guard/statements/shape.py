@@ -219,8 +219,9 @@ class Shaping:
     ) -> Text | None:
         """Key and subjects of every row that the statement's SELECTs go over, but for those of `except_for`.
 
-        What it over-approximates: GROUP BY, HAVING and LIMIT are not asked; a subquery that depends on an
-        outer row counts as every row that the access permits of its tables.
+        What it over-approximates: GROUP BY, HAVING and LIMIT are not asked (windows and aggregates do go over
+        rows that the answer leaves out); a subquery that depends on an outer row counts as every row that the
+        access permits of its tables; a WITH table counts whether it is read or not.
         """
         for core in self.statement.cores:
             if core is except_for:
