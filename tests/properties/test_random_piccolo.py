@@ -144,6 +144,9 @@ def _write(draw: st.DrawFn) -> Any:
     kind = draw(
         st.sampled_from(
             [
+                "link",
+                "upsert",
+                "returning",
                 "set",
                 "add",
                 "join",
@@ -183,7 +186,21 @@ def _write(draw: st.DrawFn) -> Any:
         await found.add_m2m(t.Tag(owner="ann", word=f"{word} {n}"), m2m=t.Picture.tags)
         return len(await found.get_m2m(t.Picture.tags))
 
+    own = "sea" if word == "hill" else word  # a word that a hidden row has is taken
+
     made: dict[str, Any] = {
+        # To a hidden artist it is refused, as to one that is not there; also where it matches no row.
+        "link": lambda t: t.Picture.update({t.Picture.artist: n}, force=True),
+        "upsert": lambda t: t.Tag.insert(
+            t.Tag(owner="ann", word=own, weight=n), t.Tag(owner="ann", word="wood")
+        ).on_conflict(
+            target=t.Tag.word, action="DO UPDATE" if n > 1 else "DO NOTHING", values=[t.Tag.weight]
+        ),
+        "returning": lambda t: (
+            t.Picture.update({t.Picture.size: t.Picture.size * n})
+            .where(where(t))
+            .returning(t.Picture.id, t.Picture.size, t.Picture.title)
+        ),
         "set": lambda t: t.Picture.update({t.Picture.title: word, t.Picture.starred: n > 2}).where(where(t)),
         "add": lambda t: t.Picture.update({t.Picture.size: t.Picture.size + n}).where(where(t)),
         "join": lambda t: t.Picture.update({t.Picture.title: t.Picture.title + word}).where(where(t)),

@@ -65,7 +65,6 @@ _writing.works(
         Tag.id, Tag.word, Tag.weight
     )
 """,
-    yet=True,
 )
 _writing.works(
     "insert, returning a bare row", "await Picture.insert(Picture(id=number(51), owner='ann', title='x'))"
@@ -150,7 +149,6 @@ _writing.works(
         Picture.id, Picture.size, Picture.title
     )
 """,
-    yet=True,
 )
 _writing.works(
     "update, returning the key",
@@ -165,7 +163,6 @@ _writing.works(
     await picture.update_self({Picture.size: Picture.size + 5, Picture.title: 'self'})
     [picture.size, picture.title, await Picture.select(Picture.id, Picture.size)]
 """,
-    yet=True,
 )
 _writing.works(
     "`refresh`",
@@ -241,7 +238,6 @@ _writing.works(
     """
     await Pin.delete().where(Pin.reason == 'r1').returning(Pin.id, Pin.reason)
 """,
-    yet=True,
 )
 _writing.works(
     "`get_or_create` of a row that is there",
@@ -286,7 +282,6 @@ _conflicts.works(
     )
     await Tag.select(Tag.word).order_by(Tag.word)
 """,
-    yet=True,
 )
 _conflicts.works(
     "do nothing, of one column",
@@ -294,7 +289,6 @@ _conflicts.works(
     await Tag.insert(Tag(owner='ann', word='sea')).on_conflict(target=Tag.word, action='DO NOTHING')
     await Tag.select(Tag.word).order_by(Tag.word)
 """,
-    yet=True,
 )
 _conflicts.works(
     "update with the new values",
@@ -304,7 +298,6 @@ _conflicts.works(
     )
     await Tag.select().order_by(Tag.word)
 """,
-    yet=True,
 )
 _conflicts.works(
     "update with other values",
@@ -314,7 +307,6 @@ _conflicts.works(
     )
     await Tag.select().order_by(Tag.word)
 """,
-    yet=True,
 )
 _conflicts.works(
     "update where",
@@ -324,7 +316,6 @@ _conflicts.works(
     )
     await Tag.select().order_by(Tag.word)
 """,
-    yet=True,
 )
 _conflicts.works(
     "by the key",
@@ -334,7 +325,6 @@ _conflicts.works(
     )
     await Picture.select(Picture.id, Picture.title, Picture.size).order_by(Picture.id)
 """,
-    yet=True,
 )
 
 _transactions = Section("Transactions")
