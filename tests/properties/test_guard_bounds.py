@@ -115,6 +115,32 @@ _WHOLE: dict[str, Callable[[int], str]] = {
     "stars": _listed("SELECT ", "*", ",", " FROM image"),
     "joins": _listed("SELECT 1 FROM ", "image t{0}"),
     "joins with ON": _listed("SELECT 1 FROM image t JOIN ", "image t{0} ON t{0}.id = t.id", " JOIN "),
+    "FULL JOIN with USING": _listed(
+        "SELECT id FROM image t FULL JOIN ", "image t{0} USING (id)", " FULL JOIN "
+    ),
+    "NATURAL JOIN": _listed("SELECT * FROM image t NATURAL JOIN ", "image t{0}", " NATURAL JOIN "),
+    "joins in parentheses": _nested("SELECT 1 FROM (", "image", ")"),
+    "windows": _listed("SELECT count(*) OVER w1 FROM image WINDOW ", "w{0} AS (ORDER BY id)"),
+    "windows over windows": lambda n: (
+        "SELECT 1 FROM image WINDOW w0 AS ()" + "".join(f", w{i} AS (w{i - 1})" for i in range(1, n))
+    ),
+    "OVER": _listed("SELECT ", "sum(credits) OVER (PARTITION BY id)", ",", " FROM image"),
+    "row values": _listed("SELECT 1 FROM image WHERE ", "(id, note) = (1, 2)", " AND "),
+    "a wide row value": lambda n: (
+        "SELECT 1 FROM image WHERE (" + ",".join(["id"] * n) + f") IN (SELECT {'1,' * n}1)"
+    ),
+    "WITH RECURSIVE": lambda n: (
+        "WITH RECURSIVE t(a) AS (SELECT 1"
+        + " UNION ALL SELECT a + 1 FROM t WHERE a < 3" * n
+        + ") SELECT 1 FROM t"
+    ),
+    "WITH in WITH": _nested("WITH a AS (", "SELECT 1", ") SELECT 1"),
+    "WITH over WITH": lambda n: (
+        "WITH t0 AS (SELECT id FROM image)"
+        + "".join(f", t{i} AS (SELECT x.id FROM t{i - 1} x, t{i - 1} y)" for i in range(1, n))
+        + " SELECT 1 FROM t1"
+    ),
+    "table functions": _listed("SELECT 1 FROM image i, ", "json_each(i.note) j{0}"),
     "WITH": _listed("WITH ", "t{0} AS (SELECT 1 AS a)", ", ", " SELECT 1"),
     "VALUES": _listed("VALUES ", "({0})"),
     "UNION": _listed("", "SELECT 1", " UNION "),

@@ -180,6 +180,8 @@ _KEPT = {
     "the same over rows": "SELECT max(id || note) FROM image HAVING max(id || note) || count(*) > ''",
     "a star over one table of a RIGHT JOIN with USING": "SELECT t.* FROM plan AS t RIGHT JOIN reference"
     " USING (tenant)",
+    "an output that is a number, grouped by": "SELECT 2 AS a, id, count(*) FROM image GROUP BY a",
+    "the same by its place": "SELECT 2, id, count(*) FROM image GROUP BY 1, id",
     "GROUP BY a truth value, which is no number": "SELECT count(*) FROM image GROUP BY TRUE",
     "an output that is named as a column further out": "SELECT (SELECT size AS c FROM reference WHERE c = 1"
     " LIMIT 1) FROM (SELECT 2 AS c FROM image) AS o",

@@ -32,6 +32,12 @@ class _Effect(Struct):
     keys: list[Any]
 
 
+class _Unread(Struct):
+    """An output of a row that may not be read: withheld, or its key."""
+
+    key: Any
+
+
 def by_key(rows: list[Row]) -> dict[Any, Row]:
     """The rows by their keys."""
     return {row["id"]: row for row in rows}
@@ -131,7 +137,7 @@ def _check_returned(at: Scene, write: Write, args: list[object], got: Outcome, e
     names = [column[0] for column in cursor.description[:-1]]
     want = [dict(zip(names, row[:-1], strict=True)) for row in found]
     for key in set(effect.keys) - {row[-1] for row in found}:
-        want.append({name: key if name == "id" else WITHHELD for name in names})
+        want.append({name: _Unread(key) for name in names})
     if got.rows and got.names != tuple(dict.fromkeys(names)):
         raise Difference(f"RETURNING names {got.names} instead of {names}")
     left = [tuple(row.values()) for row in want]
@@ -146,9 +152,9 @@ def _check_returned(at: Scene, write: Write, args: list[object], got: Outcome, e
 
 
 def _matches(got: tuple[Any, ...], want: tuple[Any, ...]) -> bool:
-    """`Withheld` may stand for what is made of something withheld; nothing else may stand for `Withheld`."""
+    """`Withheld` may stand for what is made of something withheld; of what may not be read the key only."""
     return len(got) == len(want) and all(
-        one is WITHHELD or (other is not WITHHELD and one == other)
+        one is WITHHELD or one == (other.key if isinstance(other, _Unread) else other)
         for one, other in zip(got, want, strict=True)
     )
 

@@ -57,7 +57,6 @@ class Reads(Terms):
         self.ctes: Scope = []
         self.unnamed = False
         """Whether the outputs that are written next go without names of their own."""
-        self.named_outputs = True
 
     # FROM
 
@@ -143,7 +142,6 @@ class Reads(Terms):
     def core(self, depth: int, outer: Scope, width: int) -> tuple[str, tuple[Column, ...]]:
         """One SELECT of so many outputs, and their names."""
         unnamed, self.unnamed = self.unnamed, False
-        self.named_outputs = not unnamed
         if self.chance(0.02):
             items = [self.expr(outer, 1) for _ in range(width)]
             return f"SELECT {self._items(items, unnamed)}", _columns(width)
@@ -151,7 +149,7 @@ class Reads(Terms):
         seen = [*scope, *outer] if self.chance(0.5) else scope
         where = f" WHERE {self.condition(seen, 2)}" if self.chance(0.5) else ""
         if self.chance(0.25):
-            items, after = self._grouped(scope, seen, width)
+            items, after = self._grouped(scope, seen, width, named=not unnamed)
             return f"SELECT {self._items(items, unnamed)} FROM {sql}{where}{after}", _columns(width)
         distinct = self.one("DISTINCT ", "ALL ", "DISTINCT ") if self.chance(0.15) else ""
         after = ""
@@ -182,7 +180,7 @@ class Reads(Terms):
             text += f" FILTER (WHERE {self.condition(scope, 1)})"
         return text
 
-    def _grouped(self, scope: Scope, seen: Scope, width: int) -> tuple[list[str], str]:
+    def _grouped(self, scope: Scope, seen: Scope, width: int, *, named: bool) -> tuple[list[str], str]:
         group = [
             self.column(scope) if self.chance(0.8) else self.expr(scope, 1)
             for _ in range(self.rng.randint(0, 2))
@@ -198,14 +196,14 @@ class Reads(Terms):
         places = [
             str(i + 1) if self.chance(0.5) else f"c{i}" for i, item in enumerate(items) if item in group
         ]
-        if places and self.named_outputs and self.chance(0.25):
+        if places and named and self.chance(0.25):
             group = [items[i] for i, item in enumerate(items) if item in group]
             after = f" GROUP BY {', '.join(places)}"
         else:
             after = f" GROUP BY {', '.join(group)}"
         if self.chance(0.35):
             tested = self.aggregate(scope, seen)
-            if self.named_outputs and self.chance(0.2):
+            if named and self.chance(0.2):
                 tested = f"c{self.rng.randrange(width)}"
             after += f" HAVING {tested} {self.one('>', '<', '=', '<>')} {self.value()}"
             if self.chance(0.4):

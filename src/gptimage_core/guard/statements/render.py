@@ -91,7 +91,15 @@ class Renderer:
         return text
 
     def _grouped(self, core: n.Core) -> str:
-        group = " GROUP BY " + ", ".join(self.expr(term) for term in core.group) if core.group else ""
+        group = ""
+        if core.group:
+            # An output by its number: written out, a number in its place would name another one.
+            places = {id(item.expr): str(place) for place, item in enumerate(core.items, 1)}
+            terms = [
+                places.get(id(getattr(term, "output", None) or term)) or self.expr(term)
+                for term in core.group
+            ]
+            group = " GROUP BY " + ", ".join(terms)
         having = "" if core.having is None else f" HAVING {self.expr(core.having)}"
         return group + having + self._windows(core)
 

@@ -16,6 +16,7 @@ __all__ = ["Sources"]
 
 _RESERVED_PREFIXES = ("gp_", "gp:", "sqlite_", "pragma_")
 _OF_JSON = ("key", "value", "type", "atom", "id", "parent", "fullkey", "path")
+_MOST_TABLES = 64
 _OUTWARD = ("RIGHT JOIN", "FULL JOIN")
 
 
@@ -143,6 +144,8 @@ class Sources(Walker):
 
     def sources(self, core: n.Core, scope: Scope) -> None:
         outward = any(source.join in _OUTWARD for source in core.sources)
+        if _count(core.sources) > _MOST_TABLES:
+            raise refused(f"one FROM joins at most {_MOST_TABLES} tables, as in SQLite", self.sql, core.at)
         self._joined(core.sources, scope, core, outward=outward, grouped=False)
         core.leaves = [source for _, source in scope.sources]
 
@@ -287,3 +290,7 @@ def _names(sources: list[n.Source], folded: str) -> int:
 
 def _mark(cte: n.Cte, column: int) -> Origin:
     return (f"\0{id(cte)}", str(column))
+
+
+def _count(sources: list[n.Source]) -> int:
+    return sum(_count(source.group) if source.group else 1 for source in sources)
