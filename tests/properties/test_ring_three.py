@@ -294,6 +294,7 @@ def test_a_rollback_takes_rules_and_context_along_and_the_next_write_has_its_own
         at = _Scene(home, random.Random(seed), ann)
         other = home.filled(at.world, at.law, bob)
         before = at.rows()
+
         def attempt(at: _Scene = at, other: Under = other) -> Any:
             for view, person in ((at.under.view, "ann"), (other.view, "bob"), (at.under.view, "ann")):
                 home.connection.execute("SAVEPOINT a")

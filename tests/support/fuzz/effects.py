@@ -151,6 +151,20 @@ def _check_returned(at: Scene, write: Write, args: list[object], got: Outcome, e
         raise Difference(f"RETURNING does not give {left}")
 
 
+def _stored(at: Scene, name: str, row: Row) -> Row:
+    """The row as the database keeps it: a number in a column of text becomes one."""
+    connection = at.original.connection
+    connection.execute("SAVEPOINT here")
+    try:
+        connection.execute(f'DELETE FROM "{name}"')
+        marked = ", ".join("?" for _ in row)
+        connection.execute(f'INSERT INTO "{name}" VALUES ({marked})', list(row.values()))
+        return at.original.dump()[name][0]
+    finally:
+        connection.execute("ROLLBACK TO here")
+        connection.execute("RELEASE here")
+
+
 def _matches(got: tuple[Any, ...], want: tuple[Any, ...]) -> bool:
     """`Withheld` may stand for what is made of something withheld; of what may not be read the key only."""
     return len(got) == len(want) and all(
@@ -209,6 +223,7 @@ def _inserted(at: Scene, write: Write, args: list[object]) -> _Effect | str | No
         above = by_key(expected["image"]).get(row["image"]) if table.via is not None else None
         if above is not None and above["tenant"] != row["tenant"]:
             return "denied"  # a row of another tenant is none to hang on
+        row = _stored(at, table.name, row)
         world = structs.replace(at.world, rows={**expected, table.name: [*expected[table.name], row]})
         of = [c.category for c in table.columns if c.category != "identifier" and row[c.name] is not None]
         for category in dict.fromkeys(of or table.categories):
