@@ -196,6 +196,7 @@ WRITES = {
     "the tenant": "UPDATE image SET tenant = 'other'",
     "the key": "UPDATE image SET id = id || 'x'",
     "the row's number": "UPDATE image SET rowid = rowid + 1000",
+    "RETURNING": "UPDATE image SET starred = 1 RETURNING prompt",
     "RETURNING of a DELETE": "DELETE FROM image RETURNING prompt",
     "FROM": "UPDATE image SET extra = a.name FROM account AS a",
     "a hidden row replaced": "INSERT OR REPLACE INTO image (id, owner, tenant) SELECT 'i0', 'ann', 'main'",

@@ -59,7 +59,6 @@ class Permitted(Struct, frozen=True):
     verb: str = "SELECT"
     target: str = ""
     sets: frozenset[str] = frozenset()
-    bare: frozenset[str] = frozenset()
 
 
 def may_statement(
@@ -104,7 +103,7 @@ def _is_of_the_statement(p: Permitted, schema: Schema, table: str) -> bool:
 
 def _reads_directly(p: Permitted, schema: Schema, table: str, column: str) -> bool:
     if table == p.target:
-        return column in p.technical[table] or (p.verb == "UPDATE" and column in p.bare)
+        return column in p.technical[table]
     # What hangs on the target by foreign keys: SQLite looks there by itself.
     hanging = schema.hanging.get(p.target, {})
     if table in hanging:

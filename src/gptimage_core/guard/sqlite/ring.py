@@ -171,10 +171,8 @@ class Ring:
             for text in self._context.create:
                 connection.execute(text)
             self._lay_base(connection)
-        for name in (
-            "json_each",
-            "json_tree",
-        ):  # at their first use SQLite declares them, in the schema's words
+        # At their first use SQLite declares them, and asks as if the schema were changed.
+        for name in ("json_each", "json_tree"):
             connection.execute(f"SELECT count(*) FROM {name}('[]')")  # noqa: S608  # two constants
         self.schema = read_schema(connection)
         connection.watched_by(self, self.idle)
@@ -297,11 +295,8 @@ class Ring:
         profile = view.profiles[variant]
         kind: Kind | None = None
         sets: frozenset[str] = frozenset()
-        bare: frozenset[str] = frozenset()
         if target is not None and verb != "SELECT":
             kind = "RESTORE" if variant == "restore" else verb  # type: ignore[assignment]  # one of the three others
-            columns = profile.tables[target.name].columns
-            bare = frozenset(fold(n) for n, c in columns.items() if c.read != "withheld")
             sets = _sets(view, "update" if verb == "INSERT" else variant, target)
         made = Grant(
             f"{self.secret} {profile.id} {verb} {0 if target is None else target.number}",
@@ -315,7 +310,6 @@ class Ring:
                 verb=verb,
                 target="" if target is None else fold(target.name),
                 sets=sets,
-                bare=bare,
             ),
             None
             if kind is None or target is None
