@@ -28,7 +28,8 @@ from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.lints import check as lints
 from gptimage_core.guard.lints.sqlite import read_file
 from gptimage_core.guard.maintenance import MAINTENANCE, Maintenance, open_maintenance
-from gptimage_core.guard.plans import Plan, Planner
+from gptimage_core.guard.plan import Plan
+from gptimage_core.guard.plans import Planner
 from gptimage_core.guard.profiles import Book, View
 from gptimage_core.guard.running import Answer, reading, refuse_unmet
 from gptimage_core.guard.sealer import Sealer
@@ -37,9 +38,9 @@ from gptimage_core.guard.sqlite.rules import ABORTED, CLOSED
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.streaming import Adapter, Stream, Written
-from gptimage_core.guard.telling import both, told
+from gptimage_core.guard.telling import both, recorded, told
 from gptimage_core.guard.transaction import TransactionScope
-from gptimage_core.guard.writing import Done, writing
+from gptimage_core.guard.writing import writing
 from gptimage_core.policy.bind import bind
 from gptimage_core.policy.binding import DataMap
 from gptimage_core.policy.succession import check_succession
@@ -284,22 +285,10 @@ class Guard:
         scope: TransactionScope | None,
     ) -> Answer:
         work = writing(plan, view, handle, now, args)
-        write_in, tell = self.sink.write_in, self.tell
-
-        def recorded(connection: sqlite3.Connection) -> Done:
-            written = work(connection)
-            # In a transaction what was read is recorded at its end: it is told even if all is undone.
-            reads = written.reads if scope is None else ()
-            for record, _ in (*written.writes, *reads):
-                write_in(connection, record)
-            for record, basis in (*written.writes, *written.reads):
-                if basis.tell and tell is not None:
-                    told(connection, tell, record)
-            return written
-
+        work = recorded(work, self.sink.write_in, self.tell, inside=scope is not None)
         if scope is None:
-            return (await self._database.write(recorded)).answer
-        written = await scope._run(recorded)
+            return (await self._database.write(work)).answer
+        written = await scope._run(work)
         for record, _ in written.writes:
             scope.wrote(record)
         scope.records += [record for record, _ in written.reads]

@@ -4,6 +4,13 @@ INVARIANT (no-row-goes-along): a DELETE changes the rows that it names and no ot
 SET NULL, SET DEFAULT) runs below the guard: those rows would be of anybody, and nobody would have decided it,
 recorded it or destroyed a key. So such a statement is undone and says what hangs on its rows; deleted one
 after the other, in one transaction if need be, each is decided and recorded.
+
+What remains: that something hangs on a row, hidden or not, can be seen from a DELETE that fails (where the
+foreign key has no action it is a `Conflict`). The error names the tables that the schema lets hang there, not
+those in which rows were found, and no row; the start-up lints ask for links that stay within one person.
+
+A row with two subjects is deleted as a whole where the policy permits it to one of them: what is left of a
+row when one of its people is erased is the erasure's, not a DELETE's.
 """
 
 from __future__ import annotations

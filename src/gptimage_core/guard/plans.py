@@ -7,30 +7,30 @@ writing new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from gptimage_core.decision.conditions import Own
-from gptimage_core.decision.model import Decision, Effect
+from gptimage_core.decision.model import Decision
 from gptimage_core.errors import GuardError
 from gptimage_core.guard.fresh import fresh_rows
 from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.params import Binder, binder
+from gptimage_core.guard.plan import Plan, Returned
 from gptimage_core.guard.profiles import Book, Variant, View
 from gptimage_core.guard.recording import Basis, basis_of
 from gptimage_core.guard.references import References
 from gptimage_core.guard.rows import Reader
 from gptimage_core.guard.sealer import Sealer
-from gptimage_core.guard.sqlite.ring import Grant, Ring
+from gptimage_core.guard.shortcuts import by_key, is_brief, is_own, quick, without
+from gptimage_core.guard.sqlite.ring import Ring
 from gptimage_core.guard.statements import nodes
 from gptimage_core.guard.statements.aggregates import refuse_other_than_figures
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.functions import is_clock
 from gptimage_core.guard.statements.grammar import parse
 from gptimage_core.guard.statements.profile import Profile
-from gptimage_core.guard.statements.render import quote
 from gptimage_core.guard.statements.shape import shape
 from gptimage_core.guard.statements.shaped import Shaped, StaticDenial, Text
 from gptimage_core.guard.updating import Updater
@@ -39,7 +39,7 @@ from gptimage_core.guard.values import FILLED, WITHHELD
 from gptimage_core.policy.binding import Table
 from gptimage_core.policy.vocabulary import IDENTIFIER
 
-__all__ = ["Plan", "Planner", "Returned"]
+__all__ = ["Planner"]
 
 _MOST_STATEMENTS = 2048
 _MOST_CHARACTERS = 400_000
@@ -47,89 +47,6 @@ _MOST_CHARACTERS = 400_000
 for a character of its text."""
 _VARIANTS: dict[str, Variant] = {"SELECT": "read", "INSERT": "read", "UPDATE": "update", "DELETE": "delete"}
 _Key = tuple[str, tuple[int, ...], bool]
-
-
-class ByKey(Struct, frozen=True):
-    """An UPDATE names its row by the argument `at`. `sql` gives the row's people; `own`: it is the actor."""
-
-    at: int
-    text: Binder
-    sql: str
-    own: bool
-
-
-class Plan(Struct, frozen=True):
-    """How to run one statement under one view.
-
-    `ending`: the argument that an UPDATE sets `keep_ended` to, where it does. `idle`: everything that the
-    UPDATE sets was withheld, so that there is nothing to do. `quick`: for an UPDATE or DELETE that needs not
-    know its rows before: the statement with key and people in its RETURNING. `by_key`: for an UPDATE that
-    names its one row by an argument. `brief`: a SELECT of one row of the actor's own by its key. `fresh`:
-    finds a changed row that may not be as it is now, for an UPDATE that sets a fact. `references`: the
-    foreign keys that it writes. `uses`: the arguments that an UPDATE binds. `takes`: how many there are.
-    `grant`: what ring three lets the statement do; `reads`: what it lets the SELECTs do that go with it.
-
-    `source`: the SELECT that an INSERT takes values from; `returned`: what RETURNING reads; `nothing`: what
-    ON CONFLICT … DO NOTHING names; `upserts`: its DO UPDATE; `bases`: what all of it stands on.
-    """
-
-    verb: str
-    shaped: Shaped | None
-    text: Binder | None
-    touch: Binder | None
-    quick: Binder | None
-    reader: Reader | None
-    basis: Basis
-    target: Table | None = None
-    inserter: Inserter | None = None
-    updater: Updater | None = None
-    ending: int | None = None
-    idle: bool = False
-    by_key: ByKey | None = None
-    fresh: Binder | None = None
-    brief: bool = False
-    takes: int = 0
-    grant: Grant | None = None
-    reads: Grant | None = None
-    clocked: tuple[int, ...] = ()
-    references: References | None = None
-    uses: frozenset[int] = frozenset()
-    source: Plan | None = None
-    returned: Returned | None = None
-    nothing: tuple[str, ...] | None = None
-    upserts: Upserts | None = None
-
-    @property
-    def collides(self) -> bool:
-        """Whether the statement says what happens where a new row collides."""
-        insertion = None if self.shaped is None else self.shaped.insertion
-        return (
-            self.nothing is not None
-            or self.upserts is not None
-            or (insertion is not None and insertion.ignore)
-        )
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether other statements run along with it."""
-        return self.source is not None or self.returned is not None or self.upserts is not None
-
-    @property
-    def bases(self) -> list[Basis]:
-        """What the statement and all parts of it stand on."""
-        parts = [self.source, None if self.returned is None else self.returned.plan]
-        parts += [] if self.upserts is None else self.upserts.plans.values()
-        return [self.basis, *(part.basis for part in parts if part is not None)]
-
-
-class Returned(Struct, frozen=True):
-    """What RETURNING lists beyond the key. `plan` reads it of the rows whose keys are the argument `at`, a
-    JSON array; `None` where nothing of the table may be read. `names` of its outputs; which are the key."""
-
-    plan: Plan | None
-    at: int
-    names: tuple[str, ...]
-    keys: tuple[bool, ...]
 
 
 class Planner:
@@ -221,11 +138,11 @@ class Planner:
         takes = tree.placeholders
         variant: Variant = "restore" if restores else _VARIANTS[tree.verb]
         if dropped:
-            without = _without(tree, dropped)
-            if without is None:
+            left = without(tree, dropped)
+            if left is None:
                 basis = Basis("UPDATE", "update", (), (), "", 0, None, None, False, False)
                 return Plan("UPDATE", None, None, None, None, None, basis, idle=True, takes=takes)
-            tree = without
+            tree = left
         profile = view.profiles[variant]
         shaped = shape(tree, profile, self._catalog)
         target = None if shaped.target is None else self.book.datamap.table(shaped.target)
@@ -248,7 +165,7 @@ class Planner:
             clocked=tuple(sorted(tree.clocked)),
         )
         if target is None:
-            return structs.replace(plan, brief=_is_brief(tree, shaped, basis) and _is_own(decided))
+            return structs.replace(plan, brief=is_brief(tree, shaped, basis) and is_own(decided))
         plan = structs.replace(plan, returned=self._returned(view, tree))
         if isinstance(tree.body, nodes.Insert):
             return self._insertion(view, tree, tree.body, plan, target)
@@ -297,23 +214,23 @@ class Planner:
         """An UPDATE or DELETE."""
         shaped = cast(Shaped, plan.shaped)
         if shaped.verb == "DELETE":
-            quick = None if plan.returned is not None else binder(_quick(tree, shaped, target, plan.basis))
-            return structs.replace(plan, quick=quick)
+            at_once = None if plan.returned is not None else binder(quick(tree, shaped, target, plan.basis))
+            return structs.replace(plan, quick=at_once)
         updater = Updater(shaped, target, self.book.datamap, self._sealer)
         fresh = fresh_rows(tree, target, profile)
         columns = [assignment.column for assignment in shaped.assignments]
         references = References(target, columns, view.profiles["update"], self._catalog, self._ring)
-        quick = None
+        at_once = None
         if fresh is None and not references and plan.returned is None:
-            quick = binder(_quick(tree, shaped, target, plan.basis))
+            at_once = binder(quick(tree, shaped, target, plan.basis))
         texts = [text for text in (shaped.text, shaped.touch, shaped.row) if text is not None]
         return structs.replace(
             plan,
-            quick=quick,
+            quick=at_once,
             updater=updater,
             ending=updater.ending,
             fresh=fresh,
-            by_key=_by_key(tree, shaped, target, decided, profile),
+            by_key=by_key(tree, shaped, target, decided, profile),
             references=references if references else None,
             uses=frozenset(at for text in texts for at in text.placeholders),
         )
@@ -403,122 +320,3 @@ def _column(table: Table, name: str) -> Any:
     if column is None:
         raise GuardError(f"`{table.name}` has no column `{name}`")
     return column
-
-
-def _by_key(
-    tree: nodes.Statement,
-    shaped: Shaped,
-    target: Table | None,
-    decided: Iterable[Decision],
-    profile: Profile,
-) -> ByKey | None:
-    """For an UPDATE `… WHERE key = ? AND …`: RETURNING would cost more than asking for the row's people."""
-    body = tree.body
-    if not isinstance(body, nodes.Update) or target is None or shaped.returning or body.where is None:
-        return None
-    where = body.where
-    for term in where.operands if isinstance(where, nodes.Logic) and where.op == "AND" else [where]:
-        if not isinstance(term, nodes.Binary) or term.op not in ("=", "=="):
-            continue
-        column, value = term.left, term.right
-        named = isinstance(column, nodes.ColumnRef) and column.name == target.key
-        if named and isinstance(value, nodes.Parameter):
-            people = ", ".join(quote(name) for name in (target.key, *target.subjects))
-            table, key = quote(target.name), quote(target.key)
-            sql = f"SELECT {people} FROM main.{table} WHERE {key} = ?"  # noqa: S608  # quoted names
-            direct = _direct(body, shaped, target, value.index, profile) if term is where else None
-            text = direct or Binder(shaped.text)
-            return ByKey(value.index, text, sql, len(target.subjects) == 1 and _is_own(decided))
-    return None
-
-
-def _is_brief(tree: nodes.Statement, shaped: Shaped, basis: Basis) -> bool:
-    """Whether the statement is `SELECT … FROM t WHERE key = ? AND …` and nothing more: a look-up."""
-    body = tree.body
-    if not isinstance(body, nodes.Query) or tree.ctes or len(tree.cores) != 1 or shaped.touch is not None:
-        return False
-    (core,) = tree.cores
-    if len(core.sources) != 1 or core.sources[0].entry is None or basis.max_rows or basis.min_persons:
-        return False
-    key, where = core.sources[0].entry.key, core.where
-    terms = where.operands if isinstance(where, nodes.Logic) and where.op == "AND" else [where]
-    return any(
-        isinstance(term, nodes.Binary)
-        and term.op in ("=", "==")
-        and isinstance(term.left, nodes.ColumnRef)
-        and term.left.name == key
-        and isinstance(term.right, nodes.Parameter)
-        for term in terms
-    )
-
-
-def _direct(body: nodes.Update, shaped: Shaped, target: Table, at: int, profile: Profile) -> Binder | None:
-    """`UPDATE t SET a = ?, … WHERE key = ?` needs no rows chosen first: the predicate stands beside the key.
-
-    Only where the statement is nothing else: values that are arguments, one comparison with the key, no
-    column that is pinned. Then no expression of the user runs on a row at all.
-    """
-    entry, columns = body.entry, profile.tables[target.name].columns
-    if any(not isinstance(v, nodes.Parameter) or entry.is_pinned(c.name) for c, v in body.sets):
-        return None
-    if body.sources or body.limit is not None:
-        return None
-    numbers = {param: n + 1 for n, param in enumerate(shaped.text.prefix_params)}
-    after = len(numbers) + 1
-    updates = [columns[column.name].update for column, _ in body.sets]
-    templates = [template for template in dict.fromkeys(updates) if template is not None]
-    if len(templates) < 1 or None in updates or any(p not in numbers for t in templates for p in t.params):
-        return None
-    sets = ", ".join(f"{quote(c.name)} = ?{after + cast(nodes.Parameter, v).index}" for c, v in body.sets)
-    where = "".join(f" AND ({each.render(lambda p: f'?{numbers[p]}')})" for each in templates)
-    table, name = f"main.{quote(target.name)}", f"{quote(target.name)}.{quote(target.key)}"
-    # The predicate stands within a secret CTE, which is where ring three lets it be read.
-    secret = f'"{profile.secret}_{profile.id}_{entry.number}d"'
-    row = f"{secret} AS (SELECT {name} FROM {table} WHERE {name} = ?{after + at}{where})"  # noqa: S608
-    keys = f"{name} = ?{after + at} AND {name} IN (WITH {row} SELECT * FROM {secret})"  # noqa: S608
-    sql = f"UPDATE {table} SET {sets} WHERE {keys}"  # noqa: S608
-    return Binder(structs.replace(shaped.text, sql=sql))
-
-
-def _is_own(decided: Iterable[Decision]) -> bool:
-    """Whether whatever these permit is the actor's own."""
-    residuals = [decision.residual for decision in decided if decision.effect is not Effect.DENY]
-    return bool(residuals) and all(
-        residual is not None and all(Own() in permit for step in residual.steps for permit in step.permits)
-        for residual in residuals
-    )
-
-
-def _quick(tree: nodes.Statement, shaped: Shaped, target: Table | None, basis: Basis) -> Text | None:
-    """The write with key and people in its RETURNING, where nothing must be known of its rows before."""
-    body = tree.body
-    plain = target is not None and bool(target.subjects) and not tree.cores and shaped.row is None
-    if not isinstance(body, nodes.Update | nodes.Delete) or body.limit is not None:
-        return None
-    if isinstance(body, nodes.Update) and body.sources:
-        return None
-    if shaped.verb not in ("UPDATE", "DELETE") or not plain or basis.max_rows is not None or target is None:
-        return None
-    people = ", ".join(quote(name) for name in target.subjects)
-    front = "," if shaped.returning else f" RETURNING {quote(target.key)},"
-    return structs.replace(shaped.text, sql=f"{shaped.text.sql}{front} {people}")
-
-
-def _without(tree: nodes.Statement, dropped: tuple[int, ...]) -> nodes.Statement | None:
-    """The UPDATE without the assignments whose value was withheld; `None` where none is left."""
-    body = tree.body
-    if not isinstance(body, nodes.Update):
-        raise GuardError("a withheld field was used as a value; ask `value is WITHHELD` first")
-    kept = [
-        (column, value)
-        for column, value in body.sets
-        if not (isinstance(value, nodes.Parameter) and value.index in dropped)
-    ]
-    if len(body.sets) - len(kept) != len(dropped):
-        raise GuardError("a withheld field was used as a value in WHERE or in an expression of SET")
-    if not kept:
-        return None
-    placeholders = tree.placeholders
-    while placeholders - 1 in dropped:  # the database counts arguments up to the last one that is used
-        placeholders -= 1
-    return structs.replace(tree, body=structs.replace(body, sets=kept), placeholders=placeholders)

@@ -16,7 +16,7 @@ from gptimage_core.decision.model import Access, Facts
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.params import Values, values_of
-from gptimage_core.guard.plans import Plan
+from gptimage_core.guard.plan import Plan
 from gptimage_core.guard.recording import Basis, record_of
 from gptimage_core.guard.sqlite.ring import watched
 from gptimage_core.ports.records import AccessRecord, Touched

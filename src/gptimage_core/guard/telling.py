@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+from gptimage_core.guard.writing import Done
 from gptimage_core.ports.records import AccessRecord
 from gptimage_core.store.watched import lifted
 
-__all__ = ["both", "told"]
+__all__ = ["both", "recorded", "told"]
 
 
 def both(
@@ -25,6 +26,28 @@ def both(
         told(connection, other, record)
 
     return work
+
+
+def recorded(
+    work: Callable[[sqlite3.Connection], Done],
+    write_in: Callable[[sqlite3.Connection, AccessRecord], None],
+    tell: Callable[[sqlite3.Connection, AccessRecord], None] | None,
+    *,
+    inside: bool,
+) -> Callable[[sqlite3.Connection], Done]:
+    """A write with its records in its own transaction. `inside` one of the application's, what it read is
+    recorded when that one ends: it was told, even if all is undone."""
+
+    def run(connection: sqlite3.Connection) -> Done:
+        done = work(connection)
+        for record, _ in done.writes if inside else (*done.writes, *done.reads):
+            write_in(connection, record)
+        for record, basis in (*done.writes, *done.reads):
+            if basis.tell and tell is not None:
+                told(connection, tell, record)
+        return done
+
+    return run
 
 
 def told(

@@ -24,7 +24,7 @@ from gptimage_core.guard.statements import nodes as n
 from gptimage_core.guard.values import FILLED, WITHHELD
 
 if TYPE_CHECKING:
-    from gptimage_core.guard.plans import Plan
+    from gptimage_core.guard.plan import Plan
 
 __all__ = ["Signature", "Upserts", "is_taken"]
 

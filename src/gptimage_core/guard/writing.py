@@ -20,7 +20,7 @@ from gptimage_core.guard.hanging import deleted
 from gptimage_core.guard.inserting import Inserter
 from gptimage_core.guard.keys import is_exact
 from gptimage_core.guard.params import Binder, Values, values_of
-from gptimage_core.guard.plans import ByKey, Plan, Returned
+from gptimage_core.guard.plan import ByKey, Plan, Returned
 from gptimage_core.guard.profiles import View
 from gptimage_core.guard.recording import Basis, basis_of, record_of
 from gptimage_core.guard.rows import Reader

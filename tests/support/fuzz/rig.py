@@ -19,7 +19,8 @@ from gptimage_core.errors import GuardError
 from gptimage_core.guard.handles import Handle
 from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.params import values_of
-from gptimage_core.guard.plans import Plan, Planner
+from gptimage_core.guard.plan import Plan
+from gptimage_core.guard.plans import Planner
 from gptimage_core.guard.profiles import Book
 from gptimage_core.guard.running import reading
 from gptimage_core.guard.sealer import Sealer

@@ -32,7 +32,8 @@ from gptimage_core.policy.timeline import single
 from gptimage_core.store import state
 
 _DDL = """CREATE TABLE {0} (id VARCHAR(40) PRIMARY KEY NOT NULL, owner VARCHAR(40) NOT NULL,
-tenant VARCHAR(40) NOT NULL, recorded BIGINT NOT NULL, keep_ended BIGINT, collected_under INTEGER NOT NULL, size INTEGER{1})"""
+tenant VARCHAR(40) NOT NULL, recorded BIGINT NOT NULL, keep_ended BIGINT,
+collected_under INTEGER NOT NULL, size INTEGER{1})"""
 _LINK = ", item VARCHAR(40) REFERENCES item (id){0}, above VARCHAR(40) REFERENCES shelf (id){0}"
 
 INSERT = "INSERT INTO shelf (id, owner, keep_ended, size, item) VALUES (?, 'ann', NULL, 0, ?)"

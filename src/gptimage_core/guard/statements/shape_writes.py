@@ -1,4 +1,14 @@
-"""Ring one for what writes: INSERT, UPDATE and DELETE (`shape` has the theorem)."""
+"""Ring one for what writes: INSERT, UPDATE and DELETE (`shape` has the theorem).
+
+An UPDATE or DELETE takes its rows, and what SET computes, from a SELECT over the rows that may be written.
+Rows in which SET reads a field that P withholds are left as they are. Where FROM gives a row several times,
+which of them counts is the database's choice; where LIMIT leaves several orders, the key decides.
+
+An INSERT changes what the same INSERT of the values that its SELECT gives over the restriction would, if each
+of these rows may be created; else nothing. An upsert is an UPDATE of the row that collides, if P lets it be
+written, and else an INSERT (`guard.upserts`); RETURNING is the SELECT of its list over the rows that were
+written, as they were before a DELETE and are after all else.
+"""
 
 from __future__ import annotations
 
