@@ -73,7 +73,7 @@ def page() -> str:
     """The text of the page."""
     parts = [_HEAD]
     for section, features in groupby(FEATURES, key=lambda feature: feature.section):
-        working = [f for f in features if not f.says and not f.absent and not f.yet]
+        working = [f for f in features if not f.says and not f.absent]
         if working:
             code = "\n\n".join(f"# {f.name.replace('`', '')}\n{f.code}" for f in working)
             parts.append(f"## {section}\n\n```python\n{code}\n```\n")

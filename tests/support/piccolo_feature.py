@@ -14,8 +14,7 @@ __all__ = ["Feature", "Section"]
 
 class Feature(NamedTuple):
     """`code` gives its last expression's value. `says`: a part of the error where it is refused; `instead`:
-    what to write, in a few words. `absent`: Piccolo itself has it on other databases only. `yet`: waits for
-    the grammar."""
+    what to write, in a few words. `absent`: Piccolo itself has it on other databases only."""
 
     section: str
     name: str
@@ -23,7 +22,6 @@ class Feature(NamedTuple):
     says: str = ""
     instead: str = ""
     absent: bool = False
-    yet: bool = False
 
 
 class Section:
@@ -33,8 +31,8 @@ class Section:
         self.name = name
         self.features: list[Feature] = []
 
-    def works(self, name: str, code: str, *, yet: bool = False) -> None:
-        self._add(name, code, yet=yet)
+    def works(self, name: str, code: str) -> None:
+        self._add(name, code)
 
     def refused(self, name: str, code: str, says: str, instead: str) -> None:
         self._add(name, code, says, instead)
@@ -42,8 +40,6 @@ class Section:
     def absent(self, name: str, code: str, instead: str) -> None:
         self._add(name, code, instead=instead, absent=True)
 
-    def _add(
-        self, name: str, code: str, says: str = "", instead: str = "", absent: bool = False, yet: bool = False
-    ) -> None:
+    def _add(self, name: str, code: str, says: str = "", instead: str = "", absent: bool = False) -> None:
         text = textwrap.dedent(code).strip()
-        self.features.append(Feature(self.name, name, text, says, instead, absent, yet))
+        self.features.append(Feature(self.name, name, text, says, instead, absent))

@@ -190,10 +190,6 @@ class Guard:
             raise GuardError("`guard.stream` takes a query, or a text and its arguments")
         return Stream(self, self.adapter.written(query), page, access)
 
-    async def _run_page(self, sql: str, args: Sequence[Any], written: Written) -> Any:
-        scope = None if self.adapter is None else self.adapter.scope
-        return await self.run(sql, args, scope, written)
-
     async def run(
         self,
         sql: str,

@@ -122,7 +122,9 @@ class Stream:
         if self._paged is None:
             self._paged = paged(self._written.sql, self._guard._catalog)
         text, more = self._paged.text(self._size, self._last)
-        found = await self._guard._run_page(text, (*self._written.args, *more), self._written)
+        adapter, args = self._guard.adapter, (*self._written.args, *more)
+        scope = None if adapter is None else adapter.scope
+        found = await self._guard.run(text, args, scope, self._written)
         if not found:
             return None
         labels = self._paged.labels

@@ -32,7 +32,6 @@ def _cases() -> list[Any]:
             feature,
             who,
             id=f"{feature.section}-{feature.name}-{who}",
-            marks=[pytest.mark.xfail(reason="waits for the grammar", strict=False)] if feature.yet else [],
         )
         for feature in FEATURES
         for who in WHO
