@@ -255,6 +255,25 @@ async def _(w: World, told: Told) -> None:
                 told.add([error for error in (denied.__cause__, denied.__context__) if error is not None])
 
 
+@code("policy-adopted", "a laxer policy adopted in the place of the one in force")
+async def _(w: World, told: Told) -> None:
+    from tests.bypass.world import POLICY
+
+    from gptimage_core.policy.loader import parse_document
+    from gptimage_core.policy.timeline import single
+
+    for old, new in (
+        ('when = ["row_is_own"]', 'when = ["always"]'),
+        ('who = ["staff"]', 'who = ["subject", "staff"]'),
+    ):
+        await told.run(
+            lambda old=old, new=new: w.guard.adopt(single(parse_document(POLICY.replace(old, new))))
+        )
+        async with w.own():
+            for sql in TEXTS:
+                await told.run(w.guard.run(sql, ()))
+
+
 @code("nested-purposes", "an access of staff inside Ann's, and out of it again")
 async def _(w: World, told: Told) -> None:
     async with w.own():

@@ -280,6 +280,40 @@ async def _(w: World, told: Told) -> None:
         told.add([row.id for row in await query.run()])
 
 
+@code("stream-outlives", "a stream that goes on after the access", OUTSIDE)
+async def _(w: World, told: Told) -> None:
+    async with w.own(BOB):
+        stream = w.guard.stream(w.Picture.select(w.Picture.id, w.Picture.title), page=2)
+        with contextlib.suppress(Exception):
+            await anext(aiter(stream))
+    with told.trying():
+        async for row in stream:
+            told.add(row)
+
+
+@code("stream-in-the-middle", "a stream of Ann's whose pages come after Bob's access", "rows of others")
+async def _(w: World, told: Told) -> None:
+    async with w.own():
+        stream = w.guard.stream(w.Picture.select(w.Picture.id, w.Picture.title), page=1)
+        with told.trying():
+            async for row in stream:
+                told.add(row)
+                async with w.own(BOB):
+                    await titles(w)
+
+
+@code("stream-elsewhere", "a stream of Bob's read on inside Ann's access", "rows of others")
+async def _(w: World, told: Told) -> None:
+    async with w.own(BOB):
+        stream = w.guard.stream(w.Picture.select(w.Picture.id, w.Picture.title), page=1)
+        with contextlib.suppress(Exception):
+            await anext(aiter(stream))
+        async with w.own():
+            with told.trying():
+                async for row in stream:
+                    told.add(row)
+
+
 @code("parallel", "many statements of both at once", "rows of others")
 async def _(w: World, told: Told) -> None:
     async def of(actor: Actor) -> Any:

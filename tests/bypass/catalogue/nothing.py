@@ -86,6 +86,47 @@ async def _(w: World, told: Told) -> None:
     told.add(kept)
 
 
+@code(
+    "authorizer-taken-off", "the trusted path's connection, asked by the methods of the class it is made of"
+)
+async def _(w: World, told: Told) -> None:
+    def work(connection: sqlite3.Connection) -> Any:
+        sqlite3.Connection.set_authorizer(connection, None)
+        return sqlite3.Connection.execute(connection, "SELECT title, flag FROM picture").fetchall()
+
+    await told.run(w.guard.in_transaction(work))
+
+
+@code("lifted", "the core's own way past the third ring, used by somebody else")
+async def _(w: World, told: Told) -> None:
+    from gptimage_core.store.watched import lifted
+
+    def work(connection: sqlite3.Connection) -> Any:
+        with lifted(connection):
+            return connection.execute("SELECT title, flag FROM picture").fetchall()
+
+    await told.run(w.guard.in_transaction(work))
+
+
+@code(
+    "core-by-trusted-path",
+    "the core's own tables by the trusted path, which is for them",
+    "the core's tables",
+)
+async def _(w: World, told: Told) -> None:
+    sql = "SELECT text_value FROM gp_subject_fact UNION ALL SELECT reason FROM gp_denial"
+    await told.run(w.guard.in_transaction(lambda c: c.execute(sql).fetchall()))
+
+
+@code("trace", "a trace left on the trusted path's connection: the texts of others", "a withheld field")
+async def _(w: World, told: Told) -> None:
+    kept: list[str] = []
+    await told.run(w.guard.in_transaction(lambda c: c.set_trace_callback(kept.append)))
+    async with w.own(BOB):
+        await w.Picture.update({w.Picture.title: f"secret of {w.name}"}).where(w.Picture.id == "bob-1")
+    told.add(kept)
+
+
 @code("file-in-hand", "the file in hand: every row and every field that is not sealed")
 async def _(w: World, told: Told) -> None:
     with contextlib.closing(sqlite3.connect(w.folder / "data.sqlite")) as connection:
