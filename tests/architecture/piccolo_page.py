@@ -20,12 +20,14 @@ may see everything and for somebody from whom half of the rows and some fields a
 ```python
 DB = GovernedSQLite("data/app.sqlite")
 
+
 class Image(Table, db=DB):
     id = UUID(primary_key=True)
     owner = subject(Varchar(length=40))
     tenant = tenant(Varchar(length=40))
     collected_under = collected_under(Integer())
     title = category("image", Varchar())
+
 
 guard = await govern(DB, policy="policy/", tables=[Image], ledger="ledger.jsonl", keys="keys/")
 

@@ -19,22 +19,22 @@ from typing import Any, TypeVar
 
 from gptimage_core.clock import Clock, Instant
 from gptimage_core.decision.compile import CompiledTimeline, compile_timeline
-from gptimage_core.decision.model import Access, Actor, Facts, Value
+from gptimage_core.decision.model import Actor, Value
 from gptimage_core.errors import AccessDenied, Conflict, GuardError
 from gptimage_core.guard.checks import check_access, judge
-from gptimage_core.guard.denials import denial_of
+from gptimage_core.guard.collisions import collides
+from gptimage_core.guard.denials import denial_of, refused_before_rows
 from gptimage_core.guard.handles import AccessBlock, Handle, current_handle
 from gptimage_core.guard.inserting import Refused
 from gptimage_core.guard.lints import check as lints
 from gptimage_core.guard.lints.sqlite import read_file
-from gptimage_core.guard.maintenance import MAINTENANCE, Maintenance, open_maintenance
+from gptimage_core.guard.maintenance import MAINTENANCE, Maintenance, open_maintenance, trusted
 from gptimage_core.guard.plan import Plan
 from gptimage_core.guard.plans import Planner
 from gptimage_core.guard.profiles import Book, View
 from gptimage_core.guard.running import Answer, reading, refuse_unmet
 from gptimage_core.guard.sealer import Sealer
 from gptimage_core.guard.sqlite.ring import Ring
-from gptimage_core.guard.sqlite.rules import ABORTED, CLOSED
 from gptimage_core.guard.statements.catalog import Catalog
 from gptimage_core.guard.statements.shaped import StaticDenial
 from gptimage_core.guard.streaming import Adapter, Stream, Written
@@ -55,13 +55,6 @@ from gptimage_core.vault.vault import Vault
 __all__ = ["Guard"]
 
 T = TypeVar("T")
-
-_COLLISIONS = frozenset(
-    f"SQLITE_CONSTRAINT_{what}" for what in ("UNIQUE", "PRIMARYKEY", "ROWID", "FOREIGNKEY")
-)
-"""What depends on rows that are there, also on those that nobody may see."""
-_RESTRICTED = "FOREIGN KEY constraint failed"
-"""What ON DELETE RESTRICT says: SQLite makes it by a trigger of its own, under a trigger's code."""
 
 
 class Guard:
@@ -238,12 +231,7 @@ class Guard:
                     return answer
                 return plan.inserter.completed(answer, args, handle, now)
             except sqlite3.IntegrityError as error:
-                if error.args[0] in (ABORTED, CLOSED):
-                    raise GuardError(
-                        "the database refuses this write: a row would become one that this access may not "
-                        "make; change less of it, or under an access that may"
-                    ) from None
-                if error.sqlite_errorname not in _COLLISIONS and str(error) != _RESTRICTED:
+                if not collides(error):
                     raise
             raise Conflict  # here, where it carries no cause: SQLite's words name columns
         except StaticDenial as denied:
@@ -323,13 +311,7 @@ class Guard:
         record = window.record(words[0].upper() if words else "")
         write_in = self.sink.write_in
 
-        def statement(connection: sqlite3.Connection) -> Answer:
-            cursor = connection.execute(sql, args)
-            rows = cursor.fetchall()
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in rows]
-
-        maintained = self._ring.maintained(statement)
+        maintained = self._ring.maintained(trusted(sql, args))
 
         def work(connection: sqlite3.Connection) -> Answer:
             write_in(connection, record)
@@ -342,18 +324,7 @@ class Guard:
     async def _denied_statically(
         self, view: View, handle: Handle, denied: StaticDenial, now: Instant, scope: TransactionScope | None
     ) -> AccessDenied:
-        table = self.datamap.table(denied.table)
-        categories = () if table is None else table.categories
-        operations = view.operations(denied.operation)
-        if table is not None and denied.columns:
-            named = [column.category for column in table.columns if column.name in denied.columns]
-            categories = tuple(dict.fromkeys(c for c in named if c in categories)) or categories
-        refused = [c for c in categories if not any(view.permits(o, [c]) for o in operations)]
-        category = next(iter([*refused, *categories]), "")
-        access = Access(
-            handle.actor, handle.purpose, operations[0], category, view.recipient_for(operations[0])
-        )
-        return await self._denied(Refused(access, Facts(access=handle.facts)), now, scope)
+        return await self._denied(refused_before_rows(self.datamap, view, handle, denied), now, scope)
 
     async def _denied(self, refused: Refused, now: Instant, scope: TransactionScope | None) -> AccessDenied:
         denial = denial_of(self.compiled, refused.access, refused.facts, now, refused.reason)

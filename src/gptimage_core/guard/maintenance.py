@@ -10,9 +10,11 @@ held against the data map again: with a finding it raises `PolicyError`, and the
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gptimage_core.clock import HOUR, Instant, to_iso
 from gptimage_core.errors import GuardError, PolicyError
@@ -22,7 +24,7 @@ from gptimage_core.store.state import new_id
 if TYPE_CHECKING:
     from gptimage_core.guard.guard import Guard
 
-__all__ = ["MAINTENANCE", "Maintenance", "open_maintenance"]
+__all__ = ["MAINTENANCE", "Maintenance", "open_maintenance", "trusted"]
 
 _LONGEST = 24 * HOUR
 MAINTENANCE: ContextVar[Maintenance | None] = ContextVar("gptimage_maintenance", default=None)
@@ -97,3 +99,15 @@ class Maintenance:
         except PolicyError:
             if error is None:
                 raise  # else what went wrong inside is what is told; nothing is served either way
+
+
+def trusted(sql: str, args: Sequence[Any]) -> Callable[[sqlite3.Connection], list[dict[str, Any]]]:
+    """The statement as it was written: what maintenance runs."""
+
+    def work(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+        cursor = connection.execute(sql, args)
+        rows = cursor.fetchall()
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    return work
