@@ -109,7 +109,7 @@ def test_a_write_with_tokens_lost_doubled_swapped_or_put_in_changes_only_what_ma
 
 @pytest.mark.sweep
 @pytest.mark.timeout(1800)
-@settings(max_examples=4_000, deadline=None, phases=_ONCE)
+@settings(max_examples=1_200, deadline=None, phases=_ONCE)
 @given(_SEEDS)
 def test_random_writes_at_length(homes: Homes, seed: int) -> None:
     """The same over many more worlds, policies and statements."""
@@ -119,7 +119,7 @@ def test_random_writes_at_length(homes: Homes, seed: int) -> None:
 
 @pytest.mark.sweep
 @pytest.mark.timeout(1800)
-@settings(max_examples=6_000, deadline=None, phases=_ONCE)
+@settings(max_examples=1_500, deadline=None, phases=_ONCE)
 @given(_SEEDS)
 def test_random_selects_at_length(homes: Homes, seed: int) -> None:
     """The same over many more worlds, policies and statements."""

@@ -116,7 +116,7 @@ def _permitted(at: Scene, before: Rows, after: Rows) -> None:
     updating = ("update", "correct")
     for table in TABLES:
         old, new = by_key(before[table.name]), by_key(after[table.name])
-        if len(new) != len(after[table.name]):
+        if len(new.keys() - {None}) != sum(row["id"] is not None for row in after[table.name]):
             raise Difference(f"two rows of {table.name} have one key")
         for key in old.keys() - new.keys():
             if not all(ask(table, old[key], ("delete",), c) for c in table.categories):
@@ -139,5 +139,11 @@ def _permitted(at: Scene, before: Rows, after: Rows) -> None:
                     continue
                 if not ask(table, old[key], updating, column.category):
                     raise Difference(f"{table.name} {key}: {column.name} was updated and might not be")
-                if column.fact is not None and not ask(table, new[key], updating, column.category):
+                kept = new[key]
+                if "keep_ended" in kept and kept["keep_ended"] != old[key]["keep_ended"]:
+                    kept = {
+                        **kept,
+                        "keep_ended": None,
+                    }  # ending is asked by itself; the facts as of a kept row
+                if column.fact is not None and not ask(table, kept, updating, column.category):
                     raise Difference(f"{table.name} {key}: became what it might not be by {column.name}")
