@@ -48,6 +48,8 @@ _VERBS = {
     "DELETE": {"DELETE"},
 }
 _FIRST_WORD = re.compile(r"(?:[ \t\n\f\r]+|--[^\n]*\n|/\*.*?\*/)*([A-Za-z]+)", re.DOTALL)
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/""", re.DOTALL)
+_UNASKED = re.compile(r"\b(?:NATURAL|USING)\b", re.IGNORECASE)
 _OPERATORS = frozenset({"like", "glob", "->", "->>"})
 
 
@@ -120,11 +122,17 @@ class Grant(Work):
             yield
 
     def check(self, sql: str) -> None:
-        """SQLite asks nobody about EXPLAIN, which tells the texts of triggers and the names of CTEs."""
+        """SQLite asks nobody about EXPLAIN, which tells the texts of triggers and the names of CTEs, nor
+        about the columns of NATURAL and USING. What the guard shapes has neither."""
         found = _FIRST_WORD.match(sql)
         if found is None or found[1].upper() not in _VERBS[self.permitted.verb]:
             raise GuardError(
                 "the database refuses this statement: it does not begin as the one that was planned does"
+            )
+        if _UNASKED.search(_QUOTED.sub(" ", sql)):
+            raise GuardError(
+                "the database refuses this statement: nobody is asked of columns in NATURAL and USING; "
+                "write ON"
             )
 
 
@@ -174,7 +182,7 @@ class Ring:
         # At their first use SQLite declares them, and asks as if the schema were changed.
         for name in ("json_each", "json_tree"):
             connection.execute(f"SELECT count(*) FROM {name}('[]')")  # noqa: S608  # two constants
-        self.schema = read_schema(connection)
+        self.schema = read_schema(connection).after(self.schema)
         connection.watched_by(self, self.idle)
 
     def _lay_base(self, connection: WatchedConnection) -> None:
@@ -280,7 +288,7 @@ class Ring:
                 with self.at(here, self._own):
                     if here.in_transaction:  # else it was rolled back, and they with it
                         self._lay_base(here)
-                    self.schema = read_schema(here)
+                    self.schema = read_schema(here).after(self.schema)
 
         return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gptimage_core.guard.statements.catalog import fold
 
@@ -26,6 +26,13 @@ class Schema(Struct, frozen=True):
     triggers: frozenset[str] = frozenset()
     hanging: Mapping[str, Mapping[str, frozenset[str]]] = {}
     above: Mapping[str, Mapping[str, frozenset[str]]] = {}
+
+    def after(self, before: Schema) -> Schema:
+        """With the names that were there before: a change of the schema may be rolled back, and then they are
+        there again."""
+        return structs.replace(
+            self, tables=self.tables | before.tables, triggers=self.triggers | before.triggers
+        )
 
 
 def read_schema(connection: sqlite3.Connection) -> Schema:
