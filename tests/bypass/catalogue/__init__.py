@@ -12,13 +12,14 @@ from tests.bypass.catalogue.nothing import FILE, NOTHING
 from tests.bypass.catalogue.oracles import COUNTING, ERRORS
 from tests.bypass.catalogue.queries import QUERIES
 from tests.bypass.catalogue.shapes import SHAPES
+from tests.bypass.catalogue.shapes_of_writes import WRITE_SHAPES
 from tests.bypass.catalogue.writes import CONFLICTS, WRITES
 from tests.bypass.catalogue.writing_text import OWN_NAMES, TEXT
 
 __all__ = ["FAMILIES", "OPEN", "attacks"]
 
 FAMILIES: tuple[Family, ...] = (
-    NAMES, SCHEMA, TEXT, OWN_NAMES, COUNTING, SHAPES, ERRORS, WITHHELD, SEALED, WRITES, CONFLICTS,
+    NAMES, SCHEMA, TEXT, OWN_NAMES, COUNTING, SHAPES, ERRORS, WITHHELD, SEALED, WRITES, CONFLICTS, WRITE_SHAPES,
     QUERIES, ACCESSES, CONNECTIONS, HANDLES, TRANSACTIONS, MAINTENANCE, FILE, NOTHING,
 )  # fmt: skip
 
