@@ -160,6 +160,17 @@ def test_too_few_or_too_many_arguments_are_refused(homes: Homes) -> None:
     assert seen["refused"] > seen["denied"]
 
 
+def test_a_row_without_a_key_is_refused(homes: Homes) -> None:
+    """A key of text that is NULL is none: UPDATE and DELETE take rows by key, and would never reach it."""
+    seen: Counter[str] = Counter()
+    for seed in range(20):
+        at = scene(homes, random.Random(seed))
+        outcome = at.under.run("INSERT INTO plan (id, label) VALUES (NULL, 'x')", [])
+        assert not outcome.gave
+        seen[outcome.kind] += 1
+    assert seen["refused"] > 0
+
+
 def test_the_third_ring_lets_a_statement_that_names_no_column_pass(homes: Homes) -> None:
     """Whatever a view permits of a table, nothing or everything: the database asks for it all the same."""
     rng = random.Random(1)

@@ -85,6 +85,7 @@ class Inserter:
         if len(self._columns) != len(insertion.columns):
             raise GuardError(f"an INSERT into `{table.name}` names a column it does not have")
         self._sealed = tuple(column for column in self._columns if column.sealed)
+        self._counts = any(c.name == table.key and c.type == "integer" for c in table.columns)
 
     @property
     def one_by_one(self) -> bool:
@@ -150,6 +151,11 @@ class Inserter:
             self._seal(tenant, row, people)
             bound.extend(row[column.name] for column in self._columns)
             key = row.get(self._table.key)
+            if key is None and self._table.key in row and not self._counts:
+                raise GuardError(
+                    f"the key `{self._table.name}.{self._table.key}` of a new row is NULL, and no statement "
+                    "could name the row again; give it a random text"
+                )
             named = "" if key is None else str(key) if is_exact(key, self._table) else _Unsure(key)
             touched += [(named, person) for person in people or (None,)]
         return New(bound, {self._table.name: tuple(touched)}, decided)

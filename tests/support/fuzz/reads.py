@@ -193,8 +193,11 @@ class Reads(Terms):
             items.append(key or self._over_aggregate(scope, seen))
         if not group:
             return items, f" HAVING {self.aggregate(scope, seen)} > 0" if self.chance(0.1) else ""
+        told = [c.name for source in seen for c in source.columns]  # a column is meant before an output
         places = [
-            str(i + 1) if self.chance(0.5) else f"c{i}" for i, item in enumerate(items) if item in group
+            str(i + 1) if self.chance(0.5) or f"c{i}" in told else f"c{i}"
+            for i, item in enumerate(items)
+            if item in group
         ]
         if places and named and self.chance(0.25):
             group = [items[i] for i, item in enumerate(items) if item in group]
