@@ -28,7 +28,8 @@ switched off.
    names, functions that are not listed, what cannot be parsed. And nothing runs where no access is open. Ring
    two alone says nothing of rows: a plain SELECT is fine with it.
 3. **The database refuses.** The connection itself allows a governed table to be read only through the tables
-   of ring one, and triggers keep rows of others from being written, whatever the text.
+   of ring one, and triggers keep rows of others from being written, whatever the text. What ring three does
+   not see: SQLite asks nobody about the columns that USING merges, and a constraint is met before a trigger.
 
 **What no ring stops** stands [at the end](#{last}), and is attacked as well: it must succeed, or this page
 would be wrong. In short: code in the same process that goes for the guard's own memory has what the guard

@@ -18,8 +18,8 @@ NOTHING = Family(
     "Three things lie outside of what a guard inside the process can hold. **Code in the same process** can "
     "reach what the guard can reach: Python has no walls. The guard keeps honest code honest and catches "
     "mistakes; code that nobody trusts belongs in another process. **Who has the file** reads what is not "
-    "sealed in it; sealed fields stay shut without the keys, which is what sealing is for (see the next "
-    "family). **What is taken is taken**: a key, a number in a row, and a row that others hang on tell of "
+    "sealed in it; sealed fields stay shut without the keys, which is what sealing is for (see the family "
+    "above). **What is taken is taken**: a key, a number in a row, and a row that others hang on tell of "
     "themselves. Make ids random, and let nobody's rows hang on another's.",
     stopped=False,
 )
