@@ -83,14 +83,18 @@ def _check_selects(seed: int, seen: Counter[str], writer: type[Writer] = Writer)
 def _check_touched(
     whole: sqlite3.Connection, small: sqlite3.Connection, shaped: Shaped, args: list[object]
 ) -> None:
-    """Whatever is called touched is a permitted row with its own people."""
+    """Whatever is called touched is a permitted row with its own people.
+
+    The rows touched are asked by a statement of its own: it may come to a permitted row on which something
+    fails and which the plan of the original never reached. Then the access fails, and nothing is given.
+    """
     permitted = {t.name: dict(_keyed(small, t.name)) for t in TABLES}
     for row in whole.execute(shaped.text.sql, arguments(shaped.text, args)):
         for touch in shaped.touches:
             if row[touch.key] is not None:
                 assert row[touch.key] in permitted[touch.table]
     if shaped.touch is not None:
-        for number, key, *people in whole.execute(shaped.touch.sql, arguments(shaped.touch, args)):
+        for number, key, *people in _or_none(whole, shaped.touch.sql, arguments(shaped.touch, args)):
             table = CATALOG.entries[number].table
             assert key is None or key in permitted[table.name]
             if key is not None and table.subjects:
@@ -98,6 +102,15 @@ def _check_touched(
                 assert people[: len(table.subjects)] == [
                     stored[[c.name for c in table.columns].index(name)] for name in table.subjects
                 ]
+
+
+def _or_none(connection: sqlite3.Connection, sql: str, args: list[Any]) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(sql, args).fetchall()
+    except sqlite3.OperationalError as error:
+        if str(error) not in _FAILURES:
+            raise
+        return []
 
 
 def _keyed(connection: sqlite3.Connection, table: str) -> list[tuple[str, tuple[Any, ...]]]:

@@ -102,8 +102,9 @@ def _unique(draft: Draft, to: Writer) -> str:
 
 def _unique_index(draft: Draft, to: Writer) -> str:
     table = to.name(draft.table.name)
-    draft.after.append(to.sql("CREATE", to.word("UNIQUE"), "INDEX", "u", "ON", table, "(", "upper(d1)", ")"))
-    return f"unique:{draft.table.name}.u"
+    name = f"u{draft.table.name.encode().hex()}{len(draft.after)}"  # one in the whole database
+    draft.after.append(to.sql("CREATE", to.word("UNIQUE"), "INDEX", name, "ON", table, "(", "upper(d1)", ")"))
+    return f"unique:{draft.table.name}.{name}"
 
 
 def _across_tenants(draft: Draft, to: Writer) -> str:
