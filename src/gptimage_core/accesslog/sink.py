@@ -75,6 +75,7 @@ class RecordSink:
 
     async def write(self, record: AccessRecord) -> None:
         """Returns when the record is durable; raises `StorageFull`/`StoreError` otherwise."""
+        self._database.refuse_deadlock()
         row = encode(record)
         reply = self._mailboxes.here()
         self._enqueue(_Waiting(row, reply, None, False))

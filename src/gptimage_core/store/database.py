@@ -167,7 +167,7 @@ class Database:
 
         On any error the transaction is rolled back and the error raised; a full disk is `StorageFull`.
         """
-        self._refuse_deadlock()
+        self.refuse_deadlock()
         reply = self._mailboxes.here()
         self._writing.submit(WriteJob(work, reply))
         return cast(T, await reply.future)
@@ -192,7 +192,7 @@ class Database:
     async def session(self, *, write: bool = False) -> Session:
         """Pin a connection for one transaction of many hops. A write session holds the only writer."""
         if write:
-            self._refuse_deadlock()
+            self.refuse_deadlock()
         reply = self._mailboxes.here()
         job = SessionJob(write, reply)
         session = self._begin(job)
@@ -248,8 +248,8 @@ class Database:
             raise StoreError("work waits for its own connection; use the connection that it was given")
         pool.submit(job)
 
-    def _refuse_deadlock(self) -> None:
-        """A task that holds the write session and asks for the writer again would wait for ever: refuse."""
+    def refuse_deadlock(self) -> None:
+        """`StoreError` where this task holds the write session: it would wait for the writer for ever."""
         if self._write_session is None:
             return
         session = self._write_session()
@@ -257,7 +257,8 @@ class Database:
             self._write_session = self._write_owner = None
         elif self._write_owner is not None and self._write_owner() is asyncio.current_task():
             raise StoreError(
-                "this task holds the write session; run the work in it (`await session.run(work)`)"
+                "this task has a transaction open, which holds the only writer; end it first, or run the "
+                "work in it (`await session.run(work)`)"
             )
 
 

@@ -9,7 +9,7 @@ import pytest
 from piccolo.engine.exceptions import TransactionError
 from tests.support.governed import ANN, BOB, NOW, World, in_world
 
-from gptimage_core.errors import AccessDenied, GuardError
+from gptimage_core.errors import AccessDenied, GuardError, StoreError
 
 
 def test_a_transaction_commits_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -181,6 +181,19 @@ def test_commit_and_rollback_by_hand(tmp_path: Path) -> None:
                 await Picture(owner="ann", title="b").save()
                 await transaction.commit()
             assert await Picture.count() == 1
+
+    in_world(tmp_path, scenario)
+
+
+def test_maintenance_does_not_wait_for_its_own_transaction(tmp_path: Path) -> None:
+    """A window that ends while its transaction is open says so; it would wait for the one writer for ever."""
+
+    async def scenario(world: World) -> None:
+        transaction = world.engine.transaction()
+        with pytest.raises(StoreError, match="transaction open"):
+            async with world.guard.maintenance("forgets its end", "OPS-1", NOW + 10):
+                await transaction.__aenter__()
+        await transaction.rollback()
 
     in_world(tmp_path, scenario)
 
