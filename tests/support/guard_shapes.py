@@ -70,7 +70,8 @@ class Shapes(Writer):
             case 3:
                 table, alias = self.rng.choice(TABLES).name, self.fresh()
                 one, other = self.rng.choices(COLUMNS[table], k=2)
-                inner = f"SELECT {alias}.{one}, {alias}.{other} FROM {table} AS {alias}"
+                listed = f"gp_probe({alias}.{one})" if self.probe else f"{alias}.{one}"
+                inner = f"SELECT {listed}, {alias}.{other} FROM {table} AS {alias}"
                 if self.chance(0.5):
                     return f"({left}, {right}) {self.one('', 'NOT ')}IN ({inner})"
                 return f"({left}, {right}) = ({inner} ORDER BY 1, 2 LIMIT 1)"
@@ -104,7 +105,8 @@ class Shapes(Writer):
     def qualified(self, scope: Scope) -> str:
         """A column with its table: among the arguments of json_each a bare name may be one of its own."""
         alias, columns = self.rng.choice([each for each in scope if each[0]] or [("", ())])
-        return f"{alias}.{self.rng.choice(columns)}" if alias else self.value()
+        name = f"{alias}.{self.rng.choice(columns)}" if alias else self.value()
+        return f"gp_probe({name})" if self.probe and self.chance(0.6) else name
 
     def column(self, scope: Scope) -> str:
         shared = [columns for alias, columns in scope if not alias]
@@ -116,7 +118,7 @@ class Shapes(Writer):
 
     def sources(self, depth: int) -> tuple[str, Scope, list[str]]:
         kind = self.rng.random()
-        if kind < 0.6 or self.probe:
+        if kind < 0.6:
             return super().sources(depth)
         if kind < 0.75:
             return self.joined_by_name()
@@ -160,7 +162,7 @@ class Shapes(Writer):
     def core(
         self, depth: int, *, width: int | None = None, shows: bool = False
     ) -> tuple[str, tuple[str, ...]]:
-        if self.probe or self.chance(0.75):
+        if self.chance(0.75):
             return super().core(depth, width=width, shows=shows)
         sql, scope, _ = self.sources(depth)
         width = width or self.rng.randint(1, 3)

@@ -24,6 +24,9 @@ from gptimage_core.ports.records import AccessRecord, Touched
 __all__ = ["Answer", "check_bulk", "merged", "reading", "refuse", "refuse_unmet", "rows_of", "run_read"]
 
 Answer: TypeAlias = list[dict[str, Any]]
+_OF_VALUES = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH})
+"""SQLite's codes of what fails for the values that it meets, and not for the database's own state."""
+
 Work: TypeAlias = Callable[[sqlite3.Connection], tuple[Answer, AccessRecord]]
 
 
@@ -69,6 +72,7 @@ def run_read(
     assert reader is not None
     assert grant is not None
     with grant.reading(connection):
+        counted = None if basis.min_persons is None else _counted(connection, plan, handle, values, args)
         cursor = connection.execute(text.sql, text.bind(values, args))
         cap = basis.max_rows
         if cap is None:
@@ -77,12 +81,12 @@ def run_read(
             fetched = cursor.fetchmany(cap + 1)
             cursor.close()
         touched = reader.touched(fetched)
-        if touch is not None:
+        if counted is not None:
+            touched = merged(touched, counted)
+        elif touch is not None:
             found = rows_of(connection, touch.sql, touch.bind(values, args))
             touched = merged(touched, reader.touched_by(found))
     check_bulk(basis, handle, touched, len(fetched))
-    if basis.min_persons is not None:
-        _check_persons(handle, basis, touched)
     return fetched, cursor, touched
 
 
@@ -112,6 +116,25 @@ def check_bulk(basis: Basis, handle: Handle, touched: Touched, fetched: int) -> 
     cap = basis.max_rows
     if cap is not None and (fetched > cap or any(len(rows) > cap for rows in touched.values())):
         refuse(handle, basis, f"more than {cap} records at a time; ask for fewer")
+
+
+def _counted(
+    connection: sqlite3.Connection, plan: Plan, handle: Handle, values: Values, args: Sequence[Any]
+) -> Touched:
+    """S16: people are counted before the figure is computed. A condition that fails on a row would tell of
+    that row what no figure may, so it is a refusal as one about too few is."""
+    assert plan.reader is not None
+    touched: Touched = {}
+    if plan.touch is not None:
+        try:
+            found = rows_of(connection, plan.touch.sql, plan.touch.bind(values, args))
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) not in _OF_VALUES:
+                raise
+        else:
+            touched = plan.reader.touched_by(found)
+    _check_persons(handle, plan.basis, touched)
+    return touched
 
 
 def _check_persons(handle: Handle, basis: Basis, touched: Touched) -> None:

@@ -82,9 +82,13 @@ CLOCK_WORDS = ("now", "subsec", "subsecond", "localtime", "utc")
 
 
 def is_clock(value: object) -> bool:
-    """Whether a date function would take this for the present instant or for the machine's zone."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+    """Whether a date function would take this for the present instant or for the machine's zone: a text, or
+    any object that is bound as a blob."""
+    if not isinstance(value, str):
+        try:
+            value = str(memoryview(value), "utf-8", "replace")  # type: ignore[arg-type]  # what is no buffer raises
+        except TypeError:
+            return False
     return isinstance(value, str) and value.split("\0")[0].strip().lower() in CLOCK_WORDS
 
 

@@ -79,6 +79,7 @@ class Between(Node):
     low: Expr
     high: Expr
     negated: bool
+    guards: list[Source] | None = None
 
 
 class Like(Node):

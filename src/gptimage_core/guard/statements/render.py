@@ -225,7 +225,8 @@ class Renderer:
 
     def _between(self, expr: n.Between) -> str:
         word = "NOT BETWEEN" if expr.negated else "BETWEEN"
-        return f"({self.expr(expr.operand)} {word} {self.expr(expr.low)} AND {self.expr(expr.high)})"
+        low, high = self.expr(expr.low), self.expr(expr.high)
+        return self._guarded(f"({self.expr(expr.operand)} {word} {low} AND {high})", expr.guards)
 
     def _like(self, expr: n.Like) -> str:
         pattern = self.expr(expr.pattern)

@@ -94,7 +94,7 @@ class Walker(OverRows):
 
     def _binary(self, expr: n.Binary, clause: Clause) -> None:
         if isinstance(expr.left, n.Row) or isinstance(expr.right, n.Row):
-            self._compare_rows([expr.left, expr.right], clause, comparable=expr.op in _ROWS)
+            expr.guards = self._compare_rows([expr.left, expr.right], clause, comparable=expr.op in _ROWS)
             return
         was, clause.json = clause.json, clause.json or expr.op in _JSON
         self._walk(expr.left, clause)
@@ -109,12 +109,16 @@ class Walker(OverRows):
         message = "a row `(a, b)` stands beside =, <>, <, >, IS, BETWEEN, or IN with a subquery or VALUES"
         raise refused(f"{message}; elsewhere write its columns one by one", self.sql, expr.at)
 
-    def _compare_rows(self, operands: list[n.Expr], clause: Clause, *, comparable: bool = True) -> None:
-        """Rows of one width beside each other; a subquery of that width is one, too."""
+    def _compare_rows(
+        self, operands: list[n.Expr], clause: Clause, *, comparable: bool = True
+    ) -> list[n.Source] | None:
+        """Rows of one width beside each other; a subquery of that width is one, too. Gives the guards of the
+        whole comparison: a subquery with guards of its own is a value, and no row any more."""
+        guards: list[n.Source] | None = None
         width = max(len(operand.items) for operand in operands if isinstance(operand, n.Row))
         for operand in operands:
             if isinstance(operand, n.Scalar):
-                operand.guards = self._nested(operand.query, clause, width)
+                guards = self._nested(operand.query, clause, width) or guards
                 self._result(operand.query, clause)
             elif not isinstance(operand, n.Row) or not comparable:
                 self._row(next(o for o in operands if isinstance(o, n.Row)), clause)
@@ -123,6 +127,7 @@ class Walker(OverRows):
             else:
                 for item in operand.items:
                     self._walk(item, clause)
+        return guards
 
     def _logic(self, expr: n.Logic, clause: Clause) -> None:
         for operand in expr.operands:
@@ -130,7 +135,7 @@ class Walker(OverRows):
 
     def _between(self, expr: n.Between, clause: Clause) -> None:
         if any(isinstance(operand, n.Row) for operand in (expr.operand, expr.low, expr.high)):
-            self._compare_rows([expr.operand, expr.low, expr.high], clause)
+            expr.guards = self._compare_rows([expr.operand, expr.low, expr.high], clause)
             return
         for operand in (expr.operand, expr.low, expr.high):
             self._walk(operand, clause)
