@@ -72,7 +72,13 @@ def _check_selects(seed: int, seen: Counter[str], writer: type[Writer] = Writer)
         shaped = _shaped(sql, profile, seen)
         if shaped is None:
             continue
-        got = answer(whole, shaped, args)
+        try:
+            got = answer(whole, shaped, args)
+        except sqlite3.OperationalError as error:  # a WITH table is made where the original's plan skips it
+            if str(error) not in _FAILURES:
+                raise
+            seen["failed"] += 1
+            continue
         assert _alike(got, ordered=ordered) == _alike(want, ordered=ordered), (
             f"{sql} {args}\n{shaped.text.sql}"
         )

@@ -8,8 +8,8 @@ they change in D are those that the original changes in the restriction and P le
 row of D is different after. (Where the original leaves the choice to the database, so does the shaped one:
 bare columns beside aggregates, LIMIT without an order, which of two equal values stands for both, in which
 order AND asks what may fail, and whether what fails on a permitted row is ever asked: the statement for the
-rows touched may ask it where the original's plan stops before. The collation that a conditional column
-declares is lost.)
+rows touched may ask it where the original's plan stops before, and a fenced table is made where that plan
+skips it. The collation that a conditional column declares is lost.)
 
 It follows that what P hides changes no answer: two databases with one restriction answer alike, errors
 included. What may show is an order that the statement does not ask for: rows come in that of an index, and an
