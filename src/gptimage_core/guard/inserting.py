@@ -1,6 +1,7 @@
 """INSERT: every row is filled in, decided as the facts it would be, sealed, and only then bound.
 
-1. technical columns are filled in (tenant, recorded, collected_under), and refused where given and wrong
+1. technical columns are filled in (tenant, recorded, collected_under; a new row is kept: `keep_ended` is
+   NULL), and refused where given and wrong
 2. foreign keys name rows that the access may read (`references`)
 3. the row's people: its subject columns, or those of the row it hangs on (`via`), in the same transaction
 4. `decide` per category that the row gives a value of; NULL creates nothing, a row without any value is

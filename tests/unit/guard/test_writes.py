@@ -45,6 +45,25 @@ async def stage(world: World) -> tuple[str, str]:
     return str(mine.id), str(theirs.id)
 
 
+def test_an_insert_that_says_nothing_of_its_keeping_makes_a_row_that_is_kept(tmp_path: Path) -> None:
+    """What nobody names is filled in before it is decided; unknown it would be denied."""
+
+    async def scenario(world: World) -> None:
+        mine, _ = await stage(world)
+        async with world.own():
+            await run(world, "INSERT INTO page (id, picture, number) VALUES (?, ?, 3)", "p3", mine)
+            copied = "INSERT INTO page (id, picture, number) SELECT ?, picture, number FROM page WHERE id = ?"
+            assert await run(world, f"{copied} RETURNING id, keep_ended", "p4", "p3") == [
+                {"id": "p4", "keep_ended": None}
+            ]
+            upsert = "INSERT INTO page (id, picture, number) VALUES (?, ?, 5) ON CONFLICT (id) DO UPDATE SET"
+            with pytest.raises(GuardError, match="fills in"):
+                await run(world, f"{upsert} number = number + excluded.keep_ended", "p4", mine)
+        assert await pages(world) == [("p1", 1), ("p2", 1), ("p3", 3), ("p4", 3)]
+
+    in_world(tmp_path, scenario)
+
+
 UPSERT = f"{NEW} ON CONFLICT (id) DO UPDATE SET number = number + excluded.number, text = excluded.text"
 
 

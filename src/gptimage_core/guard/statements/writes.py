@@ -10,7 +10,7 @@ from gptimage_core.policy.binding import Column
 
 __all__ = ["Writes"]
 
-_FILLED = ("tenant", "recorded", "collected_under")
+_FILLED = ("tenant", "recorded", "collected_under", "keep_ended")
 """Roles that the guard fills into an INSERT that does not name them."""
 
 _INSTEAD_OF_REPLACE = (
