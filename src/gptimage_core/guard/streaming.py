@@ -119,6 +119,13 @@ class Stream:
                     "this stream belongs to another access than the one that is open here; a stream ends "
                     "with the access that it began under"
                 )
+        elif self._handle is None:
+            self._handle = handle
+        elif _whose(self._handle) != _whose(handle):  # the last row of one says where the next one's begin
+            raise GuardError(
+                "the accesses of a stream are one person's, for one purpose; read each person's rows in a "
+                "stream of their own"
+            )
         if self._paged is None:
             self._paged = paged(self._written.sql, self._guard._catalog)
         text, more = self._paged.text(self._size, self._last)
@@ -138,6 +145,11 @@ class Stream:
         # Only now: a page that was not handed out is read again.
         self._last, self._over = last, size < self._size
         return rows
+
+
+def _whose(handle: Handle) -> tuple[object, ...]:
+    """What the accesses of a stream share: what one of them was shown may say where the next goes on."""
+    return handle.actor, handle.purpose, handle.operation, handle.recipient, handle.about
 
 
 async def _awaited(work: Callable[[], Awaitable[Any]]) -> Any:

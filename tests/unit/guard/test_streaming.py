@@ -365,3 +365,21 @@ def test_other_queries_are_not_streamed(stage: _Stage) -> None:
             assert {row["note"] for row in rows if row["owner"] == "ann"} == {WITHHELD}
 
     stage.run(check())
+
+
+def test_a_stream_does_not_go_on_for_somebody_else(tmp_path: Path) -> None:
+    """Where a page ends may be a value that the next reader is not shown."""
+
+    async def scenario(world: World) -> None:
+        await world.picture(ANN, title="a")
+        await world.picture(BOB, title="b")
+        await world.picture(BOB, title="c")
+        accesses = iter([world.own(BOB), world.own(ANN), world.own(BOB)])
+        query = "SELECT title FROM picture ORDER BY title"
+        stream = world.guard.stream(query, page=1, access=lambda: next(accesses))
+        assert await anext(stream) == [{"title": "b"}]
+        with pytest.raises(GuardError, match="one person's"):
+            await anext(stream)
+        assert await anext(stream) == [{"title": "c"}]  # the page is still to be had by whose it is
+
+    in_world(tmp_path, scenario)
