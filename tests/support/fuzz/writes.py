@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from msgspec import Struct
 from tests.support.fuzz.policy import NOW
@@ -52,6 +53,20 @@ class Write(Struct):
     columns: tuple[str, ...] = ()
     cells: list[list[object]] = []
     select: str = ""
+
+
+def _is_idle(where: str, reads: set[str], source: Source) -> bool:
+    """Whether WHERE reads nothing of the target but identifiers.
+
+    `reads` may name what was thought of and does not stand there; in front of a column the table's name is no
+    source of its own.
+    """
+    text = where.lower()
+    others = [c.name for c in source.columns if c.name not in _TECHNICAL]
+    if not reads <= _TECHNICAL and any(re.search(rf"\b{re.escape(name)}\b", text) for name in others):
+        return False
+    qualified = rf"[\"`\[]?{re.escape(source.table)}[\"`\]]?\s*\."
+    return source.table not in re.sub(qualified, "", text).replace(source.alias.lower(), "")
 
 
 class Writes(Reads):
@@ -122,7 +137,7 @@ class Writes(Reads):
         sql, args = self.numbered(bare + returning)
         return Write(
             "UPDATE", sql, args, source.table, self.numbered(bare)[0], tuple(chosen), set_reads,
-            idle=reads <= _TECHNICAL and source.table not in where.lower().replace(source.alias.lower(), ""),
+            idle=_is_idle(where, reads, source),
             exact=bool(source.table) and not (way or more or again or self.loose or "keep_ended" in chosen),
             returns=returns,
         )  # fmt: skip
@@ -161,7 +176,7 @@ class Writes(Reads):
         returning, returns = self.returning(source)
         bare = f"DELETE FROM {written}{where}"
         sql, args = self.numbered(bare + returning)
-        idle = reads <= _TECHNICAL and source.table not in where.lower().replace(source.alias.lower(), "")
+        idle = _is_idle(where, reads, source)
         exact = bool(source.table) and not self.loose
         return Write(
             "DELETE", sql, args, source.table, self.numbered(bare)[0], idle=idle, exact=exact, returns=returns
