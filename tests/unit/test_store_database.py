@@ -224,7 +224,7 @@ def test_waiting_for_oneself_is_refused(db: Database) -> None:
 
     async def main() -> None:
         async with await db.session(write=True):
-            with pytest.raises(StoreError, match="write session"):
+            with pytest.raises(StoreError, match="transaction open"):
                 await db.write(put("a"))
         await db.write(put("b"))
 
