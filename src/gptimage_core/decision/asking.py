@@ -41,11 +41,12 @@ _HEAD = "def ask(known, row, actor, now):\n mask = 0\n"
 _VALUES = " values = row.values\n"
 _PEOPLE = " people = tuple([row.people.get(each, nothing) for each in row.subjects if each is not None])\n"
 _PERSON = (
+    " known_people = row.people\n"
     " subjects = row.subjects\n"
-    " if len(subjects) == 1 and (subject := subjects[0]) is not None:\n"
-    "  person = row.people.get(subject, nothing)\n"
+    " if len(subjects) == 1 and (subject := subjects[0]) in known_people:\n"
+    "  person = known_people[subject]\n"
     " else:\n"
-    "  several = [row.people.get(each, nothing) for each in subjects if each is not None]\n"
+    "  several = [known_people.get(each, nothing) for each in subjects if each is not None]\n"
     "  person = together(several) if several else nothing\n"
 )
 _PLACES = {"row": "values", "access": "known", "subject": "person"}
